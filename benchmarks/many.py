@@ -4,7 +4,13 @@ Prints wall time, requests and the processor time of amldeploy; the minimum time
 Manager allows (200 at once, then 10 per second), which applies with --throttle; and the ratio to the same writes with
 azure-ai-ml alone, one after the other. Never fails.
 
+With --waiting, operations take as long as in Azure (the realistic profile), on a clock that is SCALE times as fast:
+apply of 1, 24 and 100 endpoints, compared with the limit (the longest chain of operations, and Azure's write limit) and
+with azure-ai-ml alone, one endpoint after the other and in 8 threads. All times are of the emulator's clock, so our own
+processor time counts SCALE times. Also the most threads, the peak memory and the share of Azure's read limit.
+
 .venv/bin/python benchmarks/many.py [--endpoints 100] [--no-throttle] [--alone 10]
+.venv/bin/python benchmarks/many.py --waiting [--scale 5] [--counts 1,24,100] [--alone 2]
 """
 
 from __future__ import annotations
@@ -29,6 +35,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from deploy import emulator  # noqa: E402 import from this checkout
+from deploy.emulator.world.timing import REALISTIC  # noqa: E402
 
 ENDPOINT = 'name: "{{ endpoint }}-{{ unique(5) }}"\nauth_mode: key\n'
 DEPLOYMENT = (
@@ -43,12 +50,13 @@ WORLD = (
 SUBSCRIPTION, GROUP, WORKSPACE = "00000000-0000-0000-0000-000000000001", "rg-local", "mlw-local"
 ALONE = """
 import sys, time
+from concurrent.futures import ThreadPoolExecutor
 from azure.ai.ml import MLClient, load_online_deployment, load_online_endpoint
 from azure.identity import DefaultAzureCredential
 import io, yaml
 started = time.perf_counter()
 ml = MLClient(DefaultAzureCredential(), *sys.argv[1:4])
-for n in range(int(sys.argv[4])):
+def create(n):
     name = f"alone{n}"
     endpoint = load_online_endpoint(io.StringIO(yaml.safe_dump({"name": name, "auth_mode": "key"})))
     ml.online_endpoints.begin_create_or_update(endpoint).result()
@@ -57,6 +65,8 @@ for n in range(int(sys.argv[4])):
     ml.online_deployments.begin_create_or_update(load_online_deployment(io.StringIO(yaml.safe_dump(body)))).result()
     endpoint.traffic = {"blue": 100}
     ml.online_endpoints.begin_create_or_update(endpoint).result()
+with ThreadPoolExecutor(int(sys.argv[5])) as pool:
+    list(pool.map(create, range(int(sys.argv[4]))))
 print(time.perf_counter() - started)
 """
 
@@ -106,11 +116,11 @@ def amldeploy(folder: Path, *words: str) -> None:
     )
 
 
-def alone(folder: Path, running: Any, count: int) -> float:
+def alone(folder: Path, running: Any, count: int, threads: int = 1) -> float:
     """Return the seconds that azure-ai-ml alone needs for the same writes, without its import."""
     environment = {**os.environ, **running.variables()}
     ran = subprocess.run(
-        [sys.executable, "-c", ALONE, SUBSCRIPTION, GROUP, WORKSPACE, str(count)],
+        [sys.executable, "-c", ALONE, SUBSCRIPTION, GROUP, WORKSPACE, str(count), str(threads)],
         cwd=folder, env=environment, check=True, capture_output=True, text=True,
     )  # fmt: skip
     return float(ran.stdout.split()[-1].lstrip("."))
@@ -123,7 +133,13 @@ def main() -> None:
     asked.add_argument(
         "--throttle", action=argparse.BooleanOptionalAction, default=True, help="count requests as Azure does"
     )
+    asked.add_argument("--waiting", action="store_true", help="operations take as long as in Azure")
+    asked.add_argument("--scale", type=float, default=5.0, help="speed of the emulator's clock with --waiting")
+    asked.add_argument("--counts", default="1,24,100", help="numbers of endpoints with --waiting")
     options = asked.parse_args()
+    if options.waiting:
+        compare_waiting(options)
+        return
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         project(folder, options.endpoints)
@@ -133,6 +149,75 @@ def main() -> None:
             measure(folder, state, running, options)
         finally:
             emulator.stop(state)
+
+
+CHAIN = REALISTIC.endpoint_create + REALISTIC.deployment_create + REALISTIC.endpoint_update
+"""Seconds of the operations of one endpoint: its creation, its deployment, the traffic."""
+
+
+def compare_waiting(options: argparse.Namespace) -> None:
+    """Print one line for each number of endpoints, and those of azure-ai-ml alone."""
+    single = 0.0
+    for count in map(int, options.counts.split(",")):
+        with world(count, options.scale) as (folder, state, running):
+            seconds, threads, memory = watched(folder, "apply", "-e", "many")
+            rows = [row for row in emulator.requests(state) if not row["path"].startswith("/emulator/")]
+            writes = sum(bool(row["mutating"]) or row["method"] == "POST" for row in rows)
+            took = seconds * options.scale
+            single = single or took
+            limit = CHAIN + max(0, writes - 200) / 10
+            reads = (len(rows) - writes) / (250 + 25 * took)
+            print(
+                f"{count:4} endpoints {took:8.1f} s  {took / single:5.2f} x one  {took / limit:5.2f} x the limit of"
+                f" {limit:.0f} s  {len(rows):5} requests  {reads:4.0%} of Azure's reads  {threads:3} threads"
+                f"  {memory:4.0f} MB",
+                flush=True,
+            )
+    for threads in (1, 8) if options.alone else ():
+        count = options.alone * threads
+        with world(count, options.scale) as (folder, _, running), contextlib.redirect_stderr(io.StringIO()):
+            took = alone(folder, running, count, threads) * options.scale
+        print(
+            f"{count:4} endpoints {took:8.1f} s  azure-ai-ml alone, {threads} at a time:"
+            f" {took / count:.0f} s an endpoint, 100 in {took / options.alone * 100 / threads:.0f} s at this rate",
+            flush=True,
+        )
+
+
+@contextlib.contextmanager
+def world(count: int, scale: float) -> Iterator[tuple[Path, Path, Any]]:
+    """A project of `count` endpoints, and an emulator whose operations take as long as in Azure."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        project(folder, count)
+        state = folder / ".amldeploy"
+        running = emulator.launch(state, world=folder / "world.yml", profile="realistic", time_scale=scale)
+        try:
+            yield folder, state, running
+        finally:
+            emulator.stop(state)
+
+
+def watched(folder: Path, *words: str) -> tuple[float, int, float]:
+    """Run one command in a new process: its seconds, the most threads, its peak memory in MB."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    begun, most, memory = time.perf_counter(), 0, 0.0
+    with subprocess.Popen(
+        [sys.executable, "-m", "deploy", *words],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        while process.poll() is None:
+            with contextlib.suppress(OSError, IndexError):
+                status = Path(f"/proc/{process.pid}/status").read_text()
+                most = max(most, int(status.split("Threads:")[1].split()[0]))
+                memory = max(memory, int(status.split("VmHWM:")[1].split()[0]) / 1024)
+            time.sleep(0.1)
+    if process.returncode:
+        raise SystemExit(f"{words} ended with {process.returncode}")
+    return time.perf_counter() - begun, most, memory
 
 
 def measure(folder: Path, state: Path, running: Any, options: argparse.Namespace) -> None:

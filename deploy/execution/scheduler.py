@@ -17,7 +17,7 @@ from queue import Empty, SimpleQueue
 
 from deploy.clock import Clock, Task, Wait
 
-QUICK_THREADS, BLOCKING_THREADS = 6, 14
+QUICK_THREADS, BLOCKING_THREADS = 5, 13
 _TICK = 0.05
 """Seconds after which the loop looks at the clock again while tasks run; a world's clock can be advanced meanwhile."""
 
