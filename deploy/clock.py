@@ -86,20 +86,13 @@ class Wait:
     """What a task yields: it goes on after `seconds`, and holds no thread meanwhile.
 
     `may_block`: what comes next may take long (an upload, a scoring request), so it must not delay other tasks.
+    `reason`: what it waits for; empty for the end of an operation.
     """
 
     seconds: float
     may_block: bool = False
+    reason: str = ""
 
 
 Task = Generator[Wait, None, T]
 """Work with waits in it: `yield Wait(5)` instead of a sleep, `yield from` to do a part of it."""
-
-
-def finish(task: Task[T], clock: Clock) -> T:
-    """Run a task to its end in this thread, sleeping where it waits."""
-    while True:
-        try:
-            clock.sleep(next(task).seconds)
-        except StopIteration as end:
-            return end.value  # type: ignore[no-any-return]

@@ -77,6 +77,8 @@ def _start_and_follow(cloud: Cloud, operation: Operation, begin: Callable[[], ob
 
 def _begin(cloud: Cloud, operation: Operation, begin: Callable[[], object]) -> Task[Accepted]:
     """Send the change and return Azure's response to it; `begin` may block for as long as an upload takes."""
+    while seconds := cloud.arm.transport.meter.limiter.refused_for("PUT"):
+        yield Wait(seconds, reason="Azure accepts no more changes (429)")
     yield Wait(0, may_block=True)
     with translated_errors(operation.what):
         begin()

@@ -62,7 +62,7 @@ class RateLimiter:
     @contextmanager
     def turn(self, method: str) -> Iterator[OnResponse]:
         """Wait for a token and use it; inside, send the request and report its response to the yielded function."""
-        bucket = {"GET": self._read, "HEAD": self._read, "DELETE": self._delete}.get(method, self._write)
+        bucket = self._bucket(method)
         self._take(bucket)
         try:
             yield lambda status, headers: self._update(bucket, status, headers)
@@ -70,6 +70,14 @@ class RateLimiter:
             with self._changed:
                 bucket.out -= 1
                 self._changed.notify_all()
+
+    def refused_for(self, method: str) -> float:
+        """Seconds for which Azure accepts no request of this kind, as its last 429 requested; 0 if it does."""
+        with self._changed:
+            return max(0.0, self._bucket(method).closed_until - self._monotonic())
+
+    def _bucket(self, method: str) -> _Bucket:
+        return {"GET": self._read, "HEAD": self._read, "DELETE": self._delete}.get(method, self._write)
 
     def _take(self, bucket: _Bucket) -> None:
         while True:

@@ -180,7 +180,7 @@ class _Meter:
     """Counts requests, limits their rate, and records the service's time."""
 
     def __init__(self, clock: Clock) -> None:
-        self._clock, self._limiter = clock, RateLimiter(monotonic=clock.monotonic, sleep=clock.sleep)
+        self._clock, self.limiter = clock, RateLimiter(monotonic=clock.monotonic, sleep=clock.sleep)
         self._lock = threading.Lock()
         self.requests = 0
         self.service_time: tuple[datetime, float] | None = None
@@ -189,7 +189,7 @@ class _Meter:
     def send(self, method: str, send: Callable[[], Any]) -> Any:
         with self._lock:
             self.requests += 1
-        with self._limiter.turn(method) as on_response:
+        with self.limiter.turn(method) as on_response:
             response = send()
             on_response(response.status_code, response.headers)
         with contextlib.suppress(ValueError, TypeError):

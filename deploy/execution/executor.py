@@ -84,9 +84,10 @@ class _Run:
             if stage and self.clock.monotonic() - looked > _STAGE_SECONDS:
                 looked, words = self.clock.monotonic(), stage(self.cloud, step)
             if wait.seconds >= _TOLD:
-                self.event(
-                    EventKind.WAITING, step, "; ".join(filter(None, (words, f"asked again in {wait.seconds:.0f} s")))
+                until = (
+                    f"{wait.reason} for {wait.seconds:.0f} s" if wait.reason else f"next look in {wait.seconds:.0f} s"
                 )
+                self.event(EventKind.WAITING, step, f"{words}; {until}" if words else until)
             yield wait
 
     def wait(self, step: Step, seconds: float, what: str) -> Task[None]:

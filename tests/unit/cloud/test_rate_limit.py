@@ -78,6 +78,19 @@ def test_the_subscription_counts_too() -> None:
     assert sum(azure.waits) == pytest.approx(0.1)
 
 
+def test_an_operation_can_ask_how_long_azure_refuses_changes() -> None:
+    """So that it waits without a thread; reads go on."""
+    azure = Azure()
+    budget = azure.budget()
+    assert budget.refused_for("PUT") == 0
+    with budget.turn("PATCH") as heard:
+        heard(429, {"Retry-After": "17"})
+    azure.now += 2
+
+    assert budget.refused_for("PUT") == 15
+    assert (budget.refused_for("GET"), budget.refused_for("DELETE")) == (0, 0)
+
+
 def test_a_429_stops_all_requests() -> None:
     """After a 429, no request is sent before Retry-After has passed."""
     azure = Azure()

@@ -50,8 +50,7 @@ def test_a_plan_says_how_long_it_takes() -> None:
     )
     made = Plan("test", steps, duration=duration.of_endpoints(steps, duration.AZURE))
 
-    assert plan_duration(made) == (
-        "Usual duration: about 16 min 6 s, 5 min of it waits between steps, mip takes longest, 1 other endpoint beside it."
-    )
+    said = "about 16 min 6 s, 5 min of it waits between steps, mip takes longest, 1 other endpoint beside it"
+    assert plan_duration(made) == f"Usual duration: {said}."
     assert plan_duration(Plan("test", steps, duration={"mip": 3.0})) == ""
     assert plan_duration(Plan("test", steps[2:3], duration={"mip": 300.0})) == ""
