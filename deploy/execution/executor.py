@@ -27,7 +27,7 @@ from deploy.cloud.connect import Cloud
 from deploy.domain.arm import Json
 from deploy.domain.plan import Plan, Step, Verb
 from deploy.domain.report import Evidence, Outcome, Report, State, as_json
-from deploy.errors import BUG, POOL_FULL, DeployError, Exit, Terminated, Transient
+from deploy.errors import BUG, CONFLICTS, POOL_FULL, DeployError, Exit, Terminated, Transient
 from deploy.execution.progress import Event, EventKind
 from deploy.execution.scheduler import run_tasks
 from deploy.planning import duration
@@ -172,9 +172,9 @@ class _EndpointRun:
                 yield from self._execute(self.fallback)
                 return
             self.outcomes += not_reached(steps[number + 1 :])
-            started = {s.address for s in steps[: number + 1]}
+            wrote_nothing = (outcome.error or {}).get("code") in CONFLICTS
             if "idle" not in step.body:  # the rollout is done then: traffic stays on the new release
-                yield from self._rescue([s for s in self.rescue if s.address in started])
+                yield from self._rescue(steps[: number + (not wrote_nothing)])
             return
 
     @property
@@ -190,8 +190,14 @@ class _EndpointRun:
             Event(EventKind.NOTE, text=f"{self.key}: the shared pool stayed full, so it goes to dedicated quota.")
         )
 
-    def _rescue(self, steps: Sequence[Step]) -> Task[None]:
-        for step in steps:
+    def _rescue(self, written: Sequence[Step]) -> Task[None]:
+        """Run the steps of the rescue that revert one of `written`: the steps that changed something, or may have."""
+        addresses = {step.address for step in written}
+        for planned in self.rescue:
+            if planned.address not in addresses:
+                continue
+            after = getattr(self.run.step_type(planned), "for_rescue", None)
+            step = after(planned, written) if after else planned
             self.run.event(EventKind.RESCUING, step, step.why)
             outcome = replace((yield from self._step(step)), rescue=True)
             if outcome.state is State.FAILED and self._is_done(step):

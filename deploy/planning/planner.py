@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from deploy.domain import history, traffic_shares
-from deploy.domain.arm import RELEASE_TAG, UNVERIFIED, Facts, Json, address
+from deploy.domain.arm import RELEASE_TAG, UNVERIFIED, Facts, Json, address, release_of
 from deploy.domain.plan import Desired, Plan, Step, Verb
 from deploy.domain.spec import EndpointSpec, Environment
 from deploy.domain.traffic_shares import live_slot
@@ -215,7 +215,8 @@ def _with_bakes(desired: Desired, steps: Sequence[Step]) -> list[Step]:
         if step.kind == traffic.NAME and desired.traffic and (step.retry.wait or not is_probed):
             slot = max(desired.traffic, key=lambda name: desired.traffic[name])
             why = "checked before the next traffic step"
-            baked.append(probe.step_for(desired.spec, slot, why, wait=step.retry.wait))
+            release = release_of(desired.deployments.get(slot))
+            baked.append(probe.step_for(desired.spec, slot, why, wait=step.retry.wait, release=release))
             baked.append(replace(step, retry=replace(step.retry, wait=0.0)))
         else:
             baked.append(step)

@@ -202,7 +202,7 @@ def _steps(spec: EndpointSpec, facts: Facts, target: Target) -> list[Step]:
     scale = _scaled(spec, facts, target.slot)
     checks = quota_check.plan(Desired(spec, scale, (), target.slot), facts) if scale else ()
     why = "verified before it gets traffic again"
-    probed = [probe.step_for(spec, target.slot, why)] if spec.pipeline.probe else []
+    probed = [probe.step_for(spec, target.slot, why, release=target.release)] if spec.pipeline.probe else []
     record = {"kind": "rolled_back", **asdict(target)}
     shifts = traffic.plan(Desired(spec, {}, ({target.slot: 100},), target.slot), facts)
     return [*checks, *_updates(spec, facts, scale), *probed, *(traffic.recorded(step, record) for step in shifts)]

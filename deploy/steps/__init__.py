@@ -11,6 +11,7 @@ generator: it yields its waits (`deploy.clock.Wait`) and returns the evidence. T
                                              and has no `unexplained` field, or is deleted
     explains(step, difference, world)        whether the step made a difference; default: at its address and in effect
     unexplained(step, body)                  fields of a resource that are not as the step leaves them; default: none
+    for_rescue(step, written)                the step of a rescue, after these steps were written; default: the same
     is_done(cloud, step)                     whether Azure is as the step leaves it, read now; for the steps of a rescue
     stage(cloud, step)                       how far a step that runs is, in Azure's words; default: unknown
     essence(step)                            what makes two steps the same; default: the body

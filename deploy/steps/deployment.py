@@ -11,10 +11,11 @@ from deploy.cloud import endpoints, environment_versions, logs, preconditions, w
 from deploy.cloud.connect import Cloud
 from deploy.diff import effects
 from deploy.domain import file_list, provenance
-from deploy.domain.arm import OWNER_TAG, RELEASE_TAG, Address, Facts, Json, address, facts_of
+from deploy.domain.arm import RELEASE_TAG, Address, Facts, Json, address, facts_of, is_succeeded, release_of
 from deploy.domain.owners import is_unmanaged
 from deploy.domain.plan import Desired, Difference, Step, Verb, World
 from deploy.domain.put_merge import merged_properties, merged_tags
+from deploy.domain.report import Evidence
 from deploy.domain.spec import DEFAULT_RETRY, EndpointSpec
 from deploy.domain.traffic_shares import served, shares
 from deploy.errors import CloudError, Finding, Refused, Transient
@@ -62,16 +63,27 @@ def plan(desired: Desired | None, facts: Facts) -> Sequence[Step]:
     ]
     if findings := _deleted_with_traffic(desired, steps, facts):
         raise Refused(findings)
-    if address("endpoint", desired.spec.key) not in facts:
-        return steps  # a new endpoint has no traffic and no other deployment
     called = served(facts, desired.spec.key)
-    return [step if step.address.name in called else _with_precondition(step) for step in steps]
+    return [_with_precondition(desired, step, there.get(str(step.address.name)), called) for step in steps]
 
 
-def _with_precondition(step: Step) -> Step:
-    """A change of a deployment without traffic, or a creation: the step checks that again right before it writes."""
-    condition = {Verb.UPDATE: "must_have_no_traffic", Verb.CREATE: "must_not_exist"}.get(step.verb)
-    return replace(step, body={**step.body, condition: True}) if condition and "document" in step.body else step
+def _with_precondition(
+    desired: Desired, step: Step, body: Mapping[str, Json] | None, called: Mapping[str, int]
+) -> Step:
+    """The step with what it expects right before its write: the release that the deployment held when the plan was
+    made, or already the new one after an interruption, and no traffic if it had none.
+    """
+    name = str(step.address.name)
+    before = release_of(body) if body else None
+    ours = release_of(desired.deployments.get(name))
+    expected: dict[str, Json] = {"slots": {name: [before, ours] if before is None or before != ours else [ours]}}
+    if step.verb is Verb.CREATE and body is not None:  # it was deleted by the step before
+        expected["slots"] = {name: [None, ours]}
+    if step.verb is Verb.CREATE:
+        expected["owner"] = desired.spec.owner
+    if name not in called:
+        expected["idle"] = name
+    return replace(step, body={**step.body, "expects": expected})
 
 
 def _deleted_with_traffic(desired: Desired, steps: Sequence[Step], facts: Facts) -> list[Finding]:
@@ -101,7 +113,8 @@ def explains(step: Step, found: Difference, world: World) -> bool:
 
 def essence(step: Step) -> Json:
     """What makes two steps the same after an interruption."""
-    return dict(step.body.get("document") or step.body)
+    rest = {name: value for name, value in step.body.items() if name != "expects"}
+    return dict(step.body.get("document") or rest)
 
 
 def permissions(spec: EndpointSpec, step: Step) -> tuple[str, Sequence[str]]:  # noqa: ARG001 as every step type
@@ -121,30 +134,30 @@ def stage(cloud: Cloud, step: Step) -> str:
     return logs.stage(cloud, str(document["endpoint_name"]), str(document["name"])) if document else ""
 
 
-def run(cloud: Cloud, step: Step) -> Task[None]:
+def run(cloud: Cloud, step: Step) -> Task[Evidence | None]:
     what, body = f"{step.verb} {step.address}", step.body
     if step.verb is Verb.DELETE:
         if "idle" in body:
             preconditions.check_idle(cloud, body, what)
+        preconditions.check(cloud, str(body["endpoint"]), body.get("expects"), what)
         yield from endpoints.delete_deployment(
             cloud, str(body["endpoint"]), str(body["name"]), what=what, timeout_seconds=step.retry.deadline
         )
-        return
+        return None
     if "adopted" in body:
         refusals.require_same_owner(
             endpoints.read_deployment(cloud, str(body["endpoint"]), str(body["name"])), step, what
         )
+    endpoint = str(body["document"]["endpoint_name"] if "document" in body else body["endpoint"])
+    if step.verb is Verb.CREATE and _exists(cloud, endpoint, body["document"]):
+        return Evidence("another run created it")
+    preconditions.check(cloud, endpoint, body.get("expects"), what)
     if "document" not in body:
         part = {"sku": {"name": "Default", "capacity": body["count"]}} if "count" in body else {"tags": body["adopted"]}
         where = endpoints.deployment_path(cloud, str(body["endpoint"]), str(body["name"]))
         yield from endpoints.patch(cloud, where, part, what=what, timeout_seconds=step.retry.deadline)
-        return
+        return None
     document, folder = body["document"], cloud.root / str(body["folder"])
-    if body.get("must_not_exist"):
-        there = endpoints.read_deployment(cloud, str(document["endpoint_name"]), str(document["name"]))
-        refusals.require_not_taken(there, document["tags"].get(OWNER_TAG), what)
-    if body.get("must_have_no_traffic"):
-        _check_without_traffic(cloud, document, what)
     try:
         yield from endpoints.put_deployment(
             cloud, document, folder, what=what, timeout_seconds=step.retry.deadline,
@@ -156,6 +169,15 @@ def run(cloud: Cloud, step: Step) -> Task[None]:
     except CloudError as error:
         logs.examine(cloud, error, document)
         raise
+    return None
+
+
+def _exists(cloud: Cloud, endpoint: str, document: Mapping[str, Json]) -> bool:
+    """Whether the deployment to create exists already as it would be created."""
+    there = endpoints.read_deployment(cloud, endpoint, str(document["name"]))
+    if there is None or release_of(there) != release_of(document) or not is_succeeded(there):
+        return False
+    return not diff.changes(document, there, diff.DEPLOYMENT)
 
 
 def _records(cloud: Cloud, body: Mapping[str, Json], made: Mapping[str, Json]) -> dict[str, str]:
@@ -166,13 +188,6 @@ def _records(cloud: Cloud, body: Mapping[str, Json], made: Mapping[str, Json]) -
     carried = any(name in tags for name in provenance.TAGS)
     more = {} if carried else {**whoami.provenance(cloud).tags(), **body.get("files", {})}
     return {**assets, **dict(list(more.items())[: max(0, _MAX_TAGS - len(tags) - len(assets))])}
-
-
-def _check_without_traffic(cloud: Cloud, document: Mapping[str, Json], what: str) -> None:
-    """Raises CloudError when the deployment has traffic, which it did not have when the plan was made."""
-    if document["name"] in shares(endpoints.read_endpoint(cloud, str(document["endpoint_name"])) or {}):
-        cause = f"{document['name']} had no traffic when the plan was made, and has traffic now"
-        raise CloudError(what, cause, "Nothing was changed. Plan again", code="AML319")
 
 
 def _steps(

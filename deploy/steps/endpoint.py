@@ -9,7 +9,7 @@ from dataclasses import asdict
 
 from deploy import diff
 from deploy.clock import Task
-from deploy.cloud import endpoints, shared_quota
+from deploy.cloud import endpoints, preconditions, shared_quota
 from deploy.cloud.connect import Cloud
 from deploy.cloud.operations import VERSION
 from deploy.diff import effects
@@ -95,7 +95,8 @@ def _change(spec: EndpointSpec, where: Address, body: Mapping[str, Json], retry:
         return []
     served = {name: body["properties"].get(arm) or {} for name, arm in _TRAFFIC}
     whole = diff.fill_from_existing(desired, body, diff.ENDPOINT)
-    step_body = {"document": {**whole, **served}, "changes": [asdict(c) for c in found]}
+    expected = {"traffic": [shares(body)]}  # the PUT contains the traffic
+    step_body = {"document": {**whole, **served}, "changes": [asdict(c) for c in found], "expects": expected}
     why = ", ".join(c.path for c in found) or f"it is {state}"
     return [Step(Verb.UPDATE, where, step_body, why, retry)]
 
@@ -189,6 +190,7 @@ def run(cloud: Cloud, step: Step) -> Task[Evidence | None]:
             cloud, document, seconds, version, what=what, timeout_seconds=timeout_seconds, keys_of=former
         )
         return Evidence(note)
+    preconditions.check(cloud, str(document["name"]), step.body.get("expects"), what)
     if there and is_succeeded(there) and not diff.changes(document, there, diff.ENDPOINT):
         return Evidence("it exists already")  # a PUT without its traffic would remove it
     return (yield from _put(cloud, step, document, what))

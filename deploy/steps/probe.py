@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from deploy import probes
-from deploy.cloud import endpoints, scoring
+from deploy.cloud import endpoints, preconditions, scoring
 from deploy.cloud.connect import Cloud
-from deploy.domain.arm import RELEASE_TAG, UNVERIFIED, Facts, address, facts_of
+from deploy.domain.arm import RELEASE_TAG, UNVERIFIED, Facts, address, facts_of, release_of
 from deploy.domain.plan import Desired, Step, Verb
 from deploy.domain.report import Evidence
 from deploy.domain.spec import EndpointSpec, Retry
@@ -32,7 +32,7 @@ def plan(desired: Desired | None, facts: Facts) -> Sequence[Step]:
     spec, there = desired.spec, facts_of(facts, "deployment", desired.spec.key)
     called = served(facts, spec.key)
     return [
-        step_for(spec, name, why)
+        step_for(spec, name, why, release=release_of(document))
         for name, document in desired.deployments.items()
         if RELEASE_TAG in document["tags"]  # an unmanaged deployment is not probed
         and (
@@ -53,8 +53,8 @@ def _why(release: str, body: object, share: int, now: int) -> str:
     return "verified before it gets more traffic" if share > now else ""
 
 
-def step_for(spec: EndpointSpec, deployment: str, why: str, *, wait: float = 0.0) -> Step:
-    """A probe of one deployment; `wait` seconds pass before it."""
+def step_for(spec: EndpointSpec, deployment: str, why: str, *, wait: float = 0.0, release: str = "") -> Step:
+    """A probe of one deployment; `wait` seconds pass before it. It must hold the release before and after, if named."""
     probe = spec.pipeline.probe
     assert probe is not None  # noqa: S101 only for specs with a probe
     body = {
@@ -62,6 +62,7 @@ def step_for(spec: EndpointSpec, deployment: str, why: str, *, wait: float = 0.0
         "deployment": deployment,
         "folder": spec.folder,
         "probe": probe.model_dump(mode="json"),
+        **({"expects": {"slots": {deployment: [release]}}} if release else {}),
         **({"traffic": "is on it"} if why == UNVERIFIED_WHY else {}),
     }
     retry = Retry(probe.attempts, spec.pipeline.retry.deadline, wait)
@@ -80,6 +81,7 @@ def run(cloud: Cloud, step: Step) -> Evidence:
     endpoint = endpoints.read_recent_endpoint(cloud, str(body["endpoint"]))
     if endpoint is None:
         raise CloudError(what, f"there is no endpoint {body['endpoint']}", "Apply first", code="AML375", status=404)
+    preconditions.check(cloud, str(body["endpoint"]), body.get("expects"), what)
     answer = scoring.score(
         cloud,
         endpoint,
@@ -102,6 +104,7 @@ def run(cloud: Cloud, step: Step) -> Evidence:
         error = CloudError(what, str(wrong), cure, code="AML376", request_id=answer.request_id)
         error.attached["answer.txt"] = answer.body[:_KEPT]
         raise error from None
+    preconditions.check(cloud, str(body["endpoint"]), body.get("expects"), what)
     data = {**seen.data, "milliseconds": round(answer.seconds * 1000), "request_id": answer.request_id}
     return Evidence(f"{seen.summary} in {answer.seconds:.2f} s", data, seen.files)
 

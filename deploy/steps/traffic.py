@@ -7,12 +7,13 @@ from dataclasses import replace
 
 from deploy import diff
 from deploy.clock import Task
-from deploy.cloud import endpoints
+from deploy.cloud import endpoints, preconditions
 from deploy.cloud.connect import Cloud
 from deploy.cloud.whoami import principal_name
 from deploy.diff import effects
 from deploy.domain import history
 from deploy.domain.arm import Address, Facts, Json, address, release_of
+from deploy.domain.owners import is_unmanaged
 from deploy.domain.plan import Desired, Difference, Step, Verb, World
 from deploy.domain.report import Evidence
 from deploy.domain.spec import DEFAULT_RETRY, EndpointSpec
@@ -42,8 +43,8 @@ def plan(desired: Desired | None, facts: Facts) -> Sequence[Step]:
     stages = [positive(stage) for stage in desired.stages]
     shifts = [
         _shift(
-            desired.spec,
-            body,
+            desired,
+            facts,
             before,
             after,
             wait=desired.spec.pipeline.rollout.bake if number or now in stages else 0.0,
@@ -136,9 +137,13 @@ def is_done(cloud: Cloud, step: Step) -> bool:
 
 
 def run(cloud: Cloud, step: Step) -> Task[Evidence | None]:
-    there = endpoints.read_endpoint(cloud, str(step.body["document"]["name"]))
+    name = str(step.body["document"]["name"])
+    there = endpoints.read_endpoint(cloud, name)
     if not step.body["after"] and there is None:
         return Evidence("it is already deleted")  # a PUT would create it again
+    if (only_from := step.body.get("only_from")) and shares(there or {}) not in only_from:
+        return Evidence(f"another run has moved the traffic since, so it stays: {format_traffic(shares(there or {}))}")
+    preconditions.check(cloud, name, step.body.get("expects"), f"{step.verb} {step.address}")
     document = _with_history(cloud, _as_it_is(step.body["document"], there), step.body.get("record"))
     desired = (positive(document["traffic"]), positive(document.get("mirror_traffic") or {}), _history(document))
     yield from endpoints.put_endpoint(
@@ -180,15 +185,41 @@ def _ahead(stages: Sequence[Mapping[str, int]], now: Mapping[str, int]) -> list[
     return maps[maps.index(dict(now)) + 1 :] if now in maps else maps
 
 
+def _release_to_serve(desired: Desired, facts: Facts, slot: str) -> str:
+    """The release that a slot must hold when it gets traffic; the plan does not change an unmanaged deployment."""
+    body = facts.get(address("deployment", desired.spec.key, slot))
+    return release_of(body) if is_unmanaged(desired.spec.owner, body) else release_in(desired, facts, slot)
+
+
+def for_rescue(step: Step, written: Sequence[Step]) -> Step:
+    """The shift as a step of a rescue: it moves traffic back only from where the shifts among `written` left it, and
+    leaves what another run has moved since.
+    """
+    shifts = [each for each in written if each.kind == NAME]
+    left = [dict(traffic) for each in shifts for traffic in (each.body["before"], each.body["after"])]
+    only_from = [traffic for number, traffic in enumerate(left) if traffic not in left[:number]]
+    body = {name: value for name, value in step.body.items() if name != "expects"}
+    return replace(step, body={**body, "only_from": only_from})
+
+
 def _shift(
-    spec: EndpointSpec, body: Mapping[str, Json], before: Mapping[str, int], after: Mapping[str, int], *, wait: float
+    desired: Desired,
+    facts: Facts,
+    before: Mapping[str, int],
+    after: Mapping[str, int],
+    *,
+    wait: float,
 ) -> Step:
+    """A shift that expects the traffic of the plan, and the release that it was made for in each slot that it names."""
+    spec, body = desired.spec, facts.get(address("endpoint", desired.spec.key)) or {}
+    slots = {name: [_release_to_serve(desired, facts, name)] for name in positive(after)}
+    expects = {"traffic": [dict(before), dict(after)], "slots": slots}
     whole = diff.fill_from_existing(spec.document_for_put(body), body, diff.ENDPOINT)
     document = {"mirror_traffic": shares(body, "mirrorTraffic"), **whole, "traffic": dict(after)}
     # Azure accepts a name in one of the two maps only.
     document["mirror_traffic"] = {n: share for n, share in document["mirror_traffic"].items() if not after.get(n)}
     retry = replace(spec.retry, wait=wait)
-    noted = {"document": document, "before": dict(before), "after": dict(after)}
+    noted = {"document": document, "before": dict(before), "after": dict(after), "expects": expects}
     return Step(
         Verb.SHIFT, address(NAME, spec.key), noted, f"{format_traffic(before)} -> {format_traffic(after)}", retry
     )

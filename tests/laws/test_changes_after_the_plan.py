@@ -38,7 +38,7 @@ def second(world: World) -> str:
 
 @pytest.mark.parametrize("prepare", [first, second])
 def test_a_resource_that_appears_after_the_plan_is_not_changed(world: World, prepare: Callable[[World], str]) -> None:
-    """Before the approval another client creates the planned resource: exit 5, AML230, and the resource is
+    """Before the approval another client creates the planned resource: exit 7, AML230, and the resource is
     unchanged.
     """
     below = prepare(world)
@@ -63,10 +63,76 @@ def test_a_resource_that_appears_after_the_plan_is_not_changed(world: World, pre
     (error,) = [outcome.error for outcome in done.report.outcomes if outcome.error]
     before, after = made.values()
 
-    assert done.report.exit is Exit.STEP_FAILED
+    assert done.report.exit is Exit.STALE
     assert error["code"] == "AML230"
     assert "is not managed by amldeploy" in error["message"]
     assert after == before
+
+
+def _apply_elsewhere(world: World, release: str) -> None:
+    """Another folder, such as a runner of CI, deploys another release meanwhile."""
+    world.want(release=release)
+    other = Elsewhere(world.project.root, world.project.clock)
+    assert commands.apply(other, "law", approve=lambda *_: None, emit=world.watch).report.ok
+
+
+def _live() -> tuple[str, str]:
+    """The slot with all traffic, and the value of RELEASE in it."""
+    (body,) = Outsider().send("GET", "/onlineEndpoints")["value"]
+    ((slot, share),) = body["properties"]["traffic"].items()
+    assert share == 100
+    deployment = Outsider().get(f"{body['name']}/deployments/{slot}")
+    return slot, deployment["properties"]["environmentVariables"]["RELEASE"]
+
+
+def test_a_plan_that_another_run_overtook_changes_nothing(world: World) -> None:
+    """Another folder deploys another release to the slot that the plan names: exit 7, and its release stays live."""
+    world.apply()
+    world.want(release="2")
+    seen: list[tuple[str, str]] = []
+
+    def think(plan: Any, _: bool) -> None:
+        assert plan.steps
+        _apply_elsewhere(world, "3")
+        seen.append(_live())
+
+    def look(event: Event) -> None:
+        world.watch(event)
+        if event.kind is EventKind.FAILED:
+            seen.append(_live())
+
+    done = commands.apply(world.project, "law", approve=think, emit=look)
+
+    assert done.report.exit is Exit.STALE
+    assert seen == [seen[0]] * len(seen)
+    assert seen[0][1] == "3"
+    (error,) = [outcome.error for outcome in done.report.outcomes if outcome.error]
+    assert error["code"] == "AML319"
+
+
+@pytest.mark.parametrize("kind", ["probe", "traffic"])
+def test_traffic_that_another_run_moves_meanwhile_stays(world: World, kind: str) -> None:
+    """The other run begins after the deployment of the first one: each step checks again, and the rescue moves nothing
+    that this run has not moved.
+    """
+    world.apply()
+    world.want(release="2")
+    seen: list[tuple[str, str]] = []
+
+    def look(event: Event) -> None:
+        world.watch(event)
+        if event.kind is EventKind.STARTED and event.address.startswith(kind) and not seen:
+            _apply_elsewhere(world, "3")
+            seen.append(_live())
+        if event.kind is EventKind.FAILED:
+            seen.append(_live())
+
+    done = commands.apply(world.project, "law", approve=lambda *_: None, emit=look)
+
+    assert done.report.exit is Exit.STEP_FAILED
+    assert seen[0][1] == "3"
+    assert set(seen) == {seen[0]}
+    assert not any(step.changes for step in commands.plan(world.project, "law").steps), "release 3 is live"
 
 
 def test_another_run_that_deploys_meanwhile_keeps_its_traffic(world: World) -> None:
