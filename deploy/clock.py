@@ -61,13 +61,18 @@ class ScaledClock:
         self._world, self._scale = read()
         self._passed = 0.0
 
+    @property
+    def scale(self) -> float:
+        """How fast the world's clock passes: its seconds per real second."""
+        return self._scale or 1.0
+
     def now(self) -> datetime:
         return self._real.now()
 
     def monotonic(self) -> float:
         with self._lock:
             now = self._real.monotonic()
-            passed = (now - self._at) * (self._scale or 1.0)
+            passed = (now - self._at) * self.scale
             if now - self._at < self._FRESH:
                 return self._passed + passed
             world, self._scale = self._read()
@@ -78,7 +83,7 @@ class ScaledClock:
     def sleep(self, seconds: float) -> None:
         end = self.monotonic() + seconds
         while (left := end - self.monotonic()) > 0:
-            self._real.sleep(min(self._FRESH, left / (self._scale or 1.0)))
+            self._real.sleep(min(self._FRESH, left / self.scale))
 
 
 @dataclass(frozen=True)

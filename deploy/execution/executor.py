@@ -247,7 +247,8 @@ class _EndpointRun:
             run.event(EventKind.FAILED, step, words, attempts, seconds)
             return Outcome(step.address, step.verb, State.FAILED, attempts, seconds, error, Evidence(files=files))
 
-        run.event(EventKind.STARTED, step, step.why, 0, 0.0, duration.of_step(step, run.figures))
+        scale = float(getattr(run.clock, "scale", 1.0))
+        run.event(EventKind.STARTED, step, step.why, 0, 0.0, duration.of_step(step, run.figures), scale)
         try:
             yield from run.wait(step, step.retry.wait, _WAITS.get(step.verb, "the drain time ends"))
             with (yield from run.place(step, step_type)):

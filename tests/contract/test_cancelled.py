@@ -99,7 +99,7 @@ def _stop(process: subprocess.Popen[str], *signals: int) -> tuple[dict[str, Any]
 def test_a_cancelled_apply_leaves_a_report(project: Path, signals: tuple[int, ...], code: int) -> None:
     """It was waiting for a deployment: that step is interrupted, the later ones are not reached, nothing failed."""
     process = _begin(project)
-    _until(process, r"endpoint/mip +started")
+    _until(process, r"permission/mip +done")
     _until_sent(project, "OnlineEndpoints_CreateOrUpdate")
     told, err = _stop(process, *signals)
     assert process.returncode == code, err
@@ -121,7 +121,7 @@ def test_a_cancelled_apply_leaves_a_report(project: Path, signals: tuple[int, ..
 def test_an_emulator_inside_is_closed_in_time(embedded: Path) -> None:
     """The command that runs its own emulator leaves no record of it behind."""
     process = _begin(embedded)
-    _until(process, r"deployment/mip/blue +started")
+    _until(process, r"role/mip\S* +done")
     _stop(process, signal.SIGINT)
     assert process.returncode == 130
     assert emulator.find(embedded / ".amldeploy") is None
@@ -130,7 +130,7 @@ def test_an_emulator_inside_is_closed_in_time(embedded: Path) -> None:
 def test_the_next_apply_sees_it_through(embedded: Path) -> None:
     """What was begun is taken up, not begun again beside it."""
     process = _begin(embedded)
-    _until(process, r"deployment/mip/blue +started")
+    _until(process, r"role/mip\S* +done")
     _stop(process, signal.SIGTERM)
     again = _begin(embedded)
     out, err = again.communicate(timeout=120)
@@ -141,7 +141,7 @@ def test_the_next_apply_sees_it_through(embedded: Path) -> None:
 def test_one_run_at_a_time(project: Path) -> None:
     """Who comes second changes nothing and is told who was first; a holder that was killed holds nothing."""
     first = _begin(project)
-    _until(first, r"endpoint/mip +started")
+    _until(first, r"permission/mip +done")
     second = _begin(project)
     out, err = second.communicate(timeout=60)
     assert second.returncode == 8, err
@@ -151,6 +151,6 @@ def test_one_run_at_a_time(project: Path) -> None:
     first.kill()
     first.communicate()
     third = _begin(project)
-    _until(third, r"mip\S* +started")
+    _until(third, r"mip\S* +done")
     _stop(third, signal.SIGINT)
     assert third.returncode == 130

@@ -108,7 +108,7 @@ def test_a_cancelled_run_is_completed_by_a_rerun(stage: Stage) -> None:
     stage.commit(release="1")
 
     def impatient(run: Run, line: str) -> None:
-        if not run.stopped.is_set() and "create deployment/mip/blue  started" in line:
+        if not run.stopped.is_set() and "create endpoint/mip  done" in line:
             run.cancel()
 
     run = stage.push(heard=impatient)

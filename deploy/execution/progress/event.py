@@ -31,7 +31,8 @@ FINAL_EVENTS = frozenset({EventKind.DONE, EventKind.FAILED})
 @dataclass(frozen=True)
 class Event:
     """One thing that happened. `attempt` counts from 1; `seconds` is how long the step took, once it is over, and
-    `expected` how long it usually takes, when it starts (0: unknown).
+    `expected` how long it usually takes, when it starts (0: unknown). These are seconds of a clock that passes `scale`
+    times as fast as real time: the clock of an emulator's world.
     """
 
     kind: EventKind
@@ -41,6 +42,7 @@ class Event:
     attempt: int = 0
     seconds: float = 0.0
     expected: float = 0.0
+    scale: float = 1.0
 
 
 class Progress(Protocol):
@@ -57,8 +59,10 @@ def one_line(text: str) -> str:
 
 
 def elapsed(seconds: float, expected: float) -> str:
-    """`4 min 03 s of about 9 min 14 s`; without the second part for what usually takes less than half a minute."""
-    return span(seconds) if expected < _WORTH_SAYING else f"{span(seconds)} of about {span(expected)}"
+    """`4 min 03 s of ~9 min`; without the second part for what usually takes less than half a minute."""
+    if expected < _WORTH_SAYING:
+        return span(seconds)
+    return f"{span(seconds)} of ~{f'{expected:.0f} s' if expected < 100 else f'{expected / 60:.0f} min'}"
 
 
 def span(seconds: float) -> str:

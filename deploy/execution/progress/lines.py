@@ -16,6 +16,8 @@ from deploy.sanitize import sanitize
 SUMMARY_SECONDS = 60.0
 """Seconds between two lines about the steps that are still running."""
 _BEAT_SECONDS = 1.0
+_SILENT = frozenset({EventKind.PLANNED, EventKind.STARTED, EventKind.WAITING})
+"""Events of steps that have no line of their own: the plan was printed before."""
 _MAX_NAMED = 3
 """Steps that such a line names."""
 
@@ -24,11 +26,14 @@ _MAX_NAMED = 3
 class _Running:
     event: Event
     since: float
-    expected: float
+    started: Event
+    """Its first event, with its usual duration."""
 
 
 class Lines:
-    """One line per event, and one a minute about all steps that still run. A context manager with a thread."""
+    """One line for each step that ends or fails an attempt, and one a minute about all steps that still run. A context
+    manager with a thread.
+    """
 
     def __init__(
         self,
@@ -61,9 +66,9 @@ class Lines:
                 self._summarized = now
             if event.address and event.kind not in FINAL_EVENTS and (before or event.kind is EventKind.STARTED):
                 self._running[step] = _Running(
-                    event, before.since if before else now, before.expected if before else event.expected
+                    event, before.since if before else now, before.started if before else event
                 )
-            if event.kind is not EventKind.WAITING and (event.kind is not EventKind.PLANNED or not event.address):
+            if event.kind not in _SILENT or not event.address:
                 self._write(now, event, _words(event))
 
     def beat(self) -> None:
@@ -91,7 +96,7 @@ def _still_running(running: _Running, now: float) -> str:
     """`create deployment/mip/green, 4 min 03 s (attempt 1 failed: busy)`."""
     event = running.event
     last = one_line(event.text) if event.kind is EventKind.WAITING else _words(event)
-    words = f"{event.verb or ''} {one_line(event.address)}, {elapsed(now - running.since, running.expected)}".strip()
+    words = f"{event.verb or ''} {one_line(event.address)}, {elapsed((now - running.since) * running.started.scale, running.started.expected)}".strip()
     return words if event.kind is EventKind.STARTED or not last else f"{words} ({last})"
 
 

@@ -37,6 +37,7 @@ class Row:
     since: float | None = None
     seconds: float = 0.0
     expected: float = 0.0
+    scale: float = 1.0
 
 
 class LiveTable:
@@ -118,7 +119,8 @@ class LiveTable:
         frames = _PLAIN_SPINNER if plain else _SPINNER
         spin = frames[int(now * _FRAMES_A_SECOND) % len(frames)]
         sign, plain_sign, style = _SIGNS.get(row.kind, (spin, spin, _BUSY_STYLES.get(row.kind, "cyan")))
-        passed = row.seconds if row.kind in FINAL_EVENTS else now - row.since if row.since is not None else None
+        running = (now - row.since) * row.scale if row.since is not None else None
+        passed = row.seconds if row.kind in FINAL_EVENTS else running
         table.add_row(
             _text(plain_sign if plain else sign, style),
             _text(str(row.verb or ""), style),
@@ -144,7 +146,10 @@ def _after(row: Row, event: Event, now: float) -> Row:
     since = row.since if row.since is not None or event.kind is EventKind.PLANNED else now
     words = one_line(event.text) or ("" if event.kind in FINAL_EVENTS else row.words)
     expected = 0.0 if event.kind in FINAL_EVENTS else event.expected or row.expected
-    return replace(row, kind=event.kind, words=words, since=since, seconds=event.seconds, expected=expected)
+    scale = event.scale if event.kind is EventKind.STARTED else row.scale
+    return replace(
+        row, kind=event.kind, words=words, since=since, seconds=event.seconds, expected=expected, scale=scale
+    )
 
 
 def _grid() -> Table:

@@ -39,7 +39,6 @@ def _lines(watch=None):
 @pytest.mark.parametrize(
     ("event", "said"),
     [
-        (Event(EventKind.STARTED, GREEN, Verb.CREATE, "it is new"), f"create {GREEN}  started: it is new"),
         (Event(EventKind.RETRYING, GREEN, Verb.CREATE, "busy", 2), f"create {GREEN}  attempt 2 failed: busy"),
         (Event(EventKind.DONE, GREEN, Verb.PROBE, "2 masks", 1, 8.06), f"probe  {GREEN}  done in 8.1 s: 2 masks"),
         (
@@ -57,10 +56,11 @@ def test_an_event_is_a_line(event, said):
     assert stream.getvalue() == f"    0.0 s  {said}\n"
 
 
-def test_planned_steps_are_not_repeated():
-    """The plan was shown already: no line for each of its steps."""
+@pytest.mark.parametrize("kind", [EventKind.PLANNED, EventKind.STARTED, EventKind.WAITING])
+def test_planned_steps_are_not_repeated(kind):
+    """The plan was shown already: one line for each of its steps, when it ends."""
     stream, lines = _lines()
-    lines(Event(EventKind.PLANNED, GREEN, Verb.CREATE))
+    lines(Event(kind, GREEN, Verb.CREATE, "it is new"))
     assert stream.getvalue() == ""
 
 
@@ -79,8 +79,8 @@ def test_one_line_a_minute_names_the_steps_that_run():
         watch.now += 1
         lines.beat()
     told = stream.getvalue().splitlines()
-    assert len(told) == 5 + 1 + 2
-    first, second = (line.split("; ") for line in told[6:])
+    assert len(told) == 1 + 2
+    first, second = (line.split("; ") for line in told[1:])
     assert first == [
         "   60.0 s  still running: create deployment/mip0/green, 1 min 00 s (the bake ends in 141 s)",
         "create deployment/mip1/green, 59.0 s (attempt 1 failed: busy)",
