@@ -96,7 +96,8 @@ def _still_running(running: _Running, now: float) -> str:
     """`create deployment/mip/green, 4 min 03 s (attempt 1 failed: busy)`."""
     event = running.event
     last = one_line(event.text) if event.kind is EventKind.WAITING else _words(event)
-    words = f"{event.verb or ''} {one_line(event.address)}, {elapsed((now - running.since) * running.started.scale, running.started.expected)}".strip()
+    passed = elapsed((now - running.since) * running.started.scale, running.started.expected)
+    words = f"{event.verb or ''} {one_line(event.address)}, {passed}".strip()
     return words if event.kind is EventKind.STARTED or not last else f"{words} ({last})"
 
 
