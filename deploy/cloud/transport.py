@@ -83,11 +83,10 @@ def open_session(clock: Clock, ca: str | None) -> Any:
     from azure.core.exceptions import DecodeError, ServiceResponseError
     from azure.core.pipeline.transport import RequestsTransport
 
-    _IS_OURS.set(True)
-
     class Session(RequestsTransport):  # type: ignore[misc] # azure-core is untyped here
         def __init__(self) -> None:
             super().__init__(connection_verify=ca or True)
+            _IS_OURS.set(True)
             self.meter = _Meter(clock)
             self.responses = _Responses(clock)
 

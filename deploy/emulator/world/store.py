@@ -81,7 +81,7 @@ class World:
         self.db.close()
 
     def record_timing(self) -> None:
-        """Record the durations of this server, so that clients can tell how long an operation will take."""
+        """Record the durations of this server, so that clients can compute how long an operation takes."""
         with self.transaction():
             self.controls.set("timing", asdict(self.timing))
 
