@@ -12,7 +12,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from deploy.config.validation import rules
+from deploy.config import placeholders
+from deploy.config.placeholders import unreplaced
+from deploy.config.validation import az_ml_files, file_kind, rules, scoring_server
 from deploy.config.validation.schema import Checked, check, problem
 from deploy.documents.endpoint_and_deployment import DeploymentDocument, EndpointDocument
 from deploy.documents.environment import EnvironmentDocument, Notice
@@ -96,7 +98,9 @@ def survey_environment(source: Source) -> EnvironmentFile:
         protected=tuple(key for key, entry in written.endpoints.items() if entry.protected),
     )
     entries = {key: _entry(source, key) for key in written.endpoints}
-    problems = (*checked.problems, *rules.environment(checked))
+    unset = [*unreplaced(source, placeholders.ENVIRONMENT)]
+    places = {each.place for each in unset}
+    problems = (*unset, *(each for each in checked.problems if each.place not in places), *rules.environment(checked))
     return EnvironmentFile(environment, entries, problems, written.notices)
 
 
@@ -131,10 +135,10 @@ def validate_endpoint(
 
     `restored`: the documents were exported from Azure, so the name of a successor and amldeploy's tags are allowed.
     """
-    endpoint = _checked(EndpointDocument, rendered.endpoint, "compute", "Remove `compute`.")
-    deployments = [
-        _checked(DeploymentDocument, each, "resources", "Use `type: managed`.") for each in rendered.deployments
-    ]
+    written = rendered
+    rendered, warnings = _as_read_by_azure(written)
+    endpoint = _checked(EndpointDocument, rendered.endpoint, file_kind.ENDPOINT)
+    deployments = [_checked(DeploymentDocument, each, file_kind.DEPLOYMENT) for each in rendered.deployments]
     pipeline = check(Pipeline, rendered.pipeline or Source("", Node({}, Place(""))))
     problems = [found for each in (endpoint, *deployments, pipeline) for found in each.problems]
     problems += rules.endpoint(endpoint, [each.valid.get("name") for each in deployments])
@@ -145,9 +149,32 @@ def validate_endpoint(
     if not restored:
         problems += rules.renewable(pipeline, endpoint)
         problems += [found for each in (endpoint, *deployments) for found in rules.tags(each)]
+        problems += [found for each in deployments for found in scoring_server.without_server(each)]
+        problems = _with_placeholders(problems, written)
     if problems or not isinstance(pipeline.model, Pipeline):
         raise SpecError(problems)
-    return _spec(rendered, environment, key, root, pipeline.model)
+    return replace(_spec(rendered, environment, key, root, pipeline.model), warnings=tuple(warnings))
+
+
+def _as_read_by_azure(rendered: Rendered) -> tuple[Rendered, list[Problem]]:
+    """The documents as azure-ai-ml reads them, and warnings about keys that they cannot set."""
+    endpoint, warnings = az_ml_files.without_read_only(rendered.endpoint, az_ml_files.ENDPOINT_READ_ONLY)
+    endpoint, deployments = az_ml_files.as_read_by_azure(EndpointDocument, endpoint), []
+    for each in rendered.deployments:
+        document, more = az_ml_files.without_read_only(each, az_ml_files.DEPLOYMENT_READ_ONLY)
+        warnings += more
+        document = az_ml_files.with_names(document, endpoint)
+        deployments.append(az_ml_files.as_read_by_azure(DeploymentDocument, document))
+    return replace(rendered, endpoint=endpoint, deployments=tuple(deployments)), warnings
+
+
+def _with_placeholders(problems: list[Problem], rendered: Rendered) -> list[Problem]:
+    """The problems and those of placeholders, which replace what else is wrong with the same text."""
+    documents = (rendered.endpoint, *rendered.deployments)
+    found = [each for source in documents for each in unreplaced(source, placeholders.DOCUMENT, rendered.folder)]
+    found += unreplaced(rendered.pipeline, placeholders.PIPELINE) if rendered.pipeline else ()
+    places = {each.place for each in found}
+    return [*found, *(each for each in problems if each.place not in places)]
 
 
 def _spec(rendered: Rendered, environment: Environment, key: str, root: Path, pipeline: Pipeline) -> EndpointSpec:
@@ -220,13 +247,7 @@ def _release(document: Mapping[str, Json], trees: Mapping[str, tuple[str, Entrie
     return digest({"document": parts, "files": {field: digest_entries(each) for field, (_, each) in trees.items()}}, 12)
 
 
-def _checked(model: type[EndpointDocument | DeploymentDocument], source: Source, sign: str, cure: str) -> Checked:
-    """The document checked against its model; one for Kubernetes gets one problem, not one for each key."""
-    value = source.value if isinstance(source.value, dict) else {}
-    field_path: FieldPath | None = (
-        (sign,) if sign in value else ("type",) if value.get("type") == "kubernetes" else None
-    )
-    if field_path is None:
-        return check(model, source)
-    cause = "This is for a Kubernetes endpoint; amldeploy supports only managed online endpoints."
-    return Checked(source, {}, (problem(source, field_path, "AML127", cause, cure),))
+def _checked(model: type[EndpointDocument | DeploymentDocument], source: Source, kind: str) -> Checked:
+    """The document checked against its model; one of another kind gets one problem, not one for each key."""
+    other = file_kind.other_kind(source, kind)
+    return Checked(source, {}, (other,)) if other else check(model, source)
