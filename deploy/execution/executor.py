@@ -2,8 +2,8 @@
 
 All endpoints run side by side (`scheduler`), the steps of one in their order; a step that waits holds no thread. A step
 that raises `Transient` is retried within its budget: full jitter, Azure's Retry-After respected, no wait past the
-deadline. When a step fails, the remaining steps of that endpoint are not started, and its rescue runs if a step that the
-rescue reverts was started; a deletion continues after a step that `fails_alone`. If the shared pool stays full, the
+deadline. When a step fails, the remaining steps of that endpoint are not started, and its rescue runs if a step that
+the rescue reverts was started; a deletion continues after a step that `fails_alone`. If the shared pool stays full, the
 endpoint continues with the plan's fallback, if it has one.
 """
 
