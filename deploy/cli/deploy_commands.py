@@ -93,6 +93,9 @@ def plan(
     ] = False,
     allow_rolled_back: AllowRolledBack = False,
     allow_exposure: AllowExposure = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="Show whole values and unchanged fields in the text output.")
+    ] = False,
 ) -> None:
     """Show what apply would change. Changes nothing."""
     flags = {"for_another": for_another, "allow_rolled_back": allow_rolled_back, "allow_exposure": allow_exposure}
@@ -105,7 +108,7 @@ def plan(
     github_actions.report_plan(made, out)
     needs_yes = out is None and bool(made.steps) and runner.needs_yes(environment)
     hint = _apply_command(made, endpoints or (), out, needs_yes=needs_yes) if made.steps else ""
-    output.show(runner.plan_view(made, hint), output_format)
+    output.show(runner.plan_view(made, hint, full=full), output_format)
     raise SystemExit(Exit.CHANGES if detailed_exitcode and made.steps else Exit.OK)
 
 

@@ -88,12 +88,16 @@ def logs(
     output_format: Format = Output.TEXT,
 ) -> None:
     """Print the last lines of both containers of a deployment."""
+    from deploy.diagnosis.root_cause import of_containers
+
     found = runner.run(lambda commands, project: commands.logs(project, environment, endpoint, slot=slot, lines=lines))
+    raised = of_containers(list(found.values()))
+    first = f"Last exception: {raised}\n\n" if raised else ""
     output.show(
         View(
-            lambda: "\n".join(f"== {container}\n{text.rstrip()}\n" for container, text in found.items()),
+            lambda: first + "\n".join(f"== {container}\n{text.rstrip()}\n" for container, text in found.items()),
             lambda: found,
-            lambda: "\n".join(code_block(container, text, "") for container, text in found.items()),
+            lambda: first + "\n".join(code_block(container, text, "") for container, text in found.items()),
             indent=None,
         ),
         output_format,

@@ -149,12 +149,12 @@ def _result_view(result: Result) -> View:
     return View(text, document, lambda: reporter.report_markdown(result.report, result.plan))
 
 
-def plan_view(plan: Plan, hint: str) -> View:
-    """A plan in each format; `hint` is the command that applies it."""
+def plan_view(plan: Plan, hint: str, *, full: bool = False) -> View:
+    """A plan in each format; `hint` is the command that applies it. `full`: the text cuts and omits nothing."""
     from deploy import reporter
 
     return View(
-        lambda: reporter.plan_text(plan, **console.layout(sys.stdout), hint=hint),
+        lambda: reporter.plan_text(plan, **console.layout(sys.stdout), hint=hint, full=full),
         lambda: reporter.plan_json(plan),
         lambda: reporter.plan_markdown(plan),
     )

@@ -29,10 +29,12 @@ def import_(
     made = runner.run(
         lambda commands, project: commands.import_endpoint(project, environment, endpoint, key=key, template=template)
     )
-    document = {"key": made.key, "files": list(made.files), "hidden": dict(made.hidden)}
+    document = {"key": made.key, "files": list(made.files), "hidden": dict(made.hidden), "notes": list(made.notes)}
     output.show(View(lambda: "\n".join(made.files), lambda: document), output_format)
     if output.is_machine_readable(output_format):
         return
+    for note in made.notes:
+        console.print_message(f"Note: {note}.")
     for name, place in made.hidden.items():
         cure = f"Set values.{name}, or reference a Key Vault secret there"
         console.print_message(f"Not written because it looks like a secret: {place}. {cure}.")

@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
-from deploy.cloud import github, policy_violations
+from deploy.cloud import client_refusals, github, policy_violations
 from deploy.cloud.azure_errors import RetryKind, find
 from deploy.cloud.transport import IMPORT_LOCK, AnswerLost, LongWait
 from deploy.errors import CloudError, DeployError, NotAuthenticated, Transient, Unanswered
@@ -27,7 +27,8 @@ T = TypeVar("T")
 _AGAIN = "Apply again: the connection broke, and amldeploy checks first what was done"
 _UNKNOWN_CLOUD = "Unknown cloud environment"
 """azure-ai-ml's message for any failure to read the metadata of a cloud; it does not contain the reason."""
-_AZURE = ("azure.", "msrest", "isodate")
+_REPORT = "Check the value in the message, and apply again. If it repeats, report it to the maintainers of that package"
+_AZURE = ("azure.", "msrest", "isodate", "marshmallow")
 _TRIED = re.compile(r"(?m)^\s+(\w+Credential): (.+)$")
 _RETRIED_BY_HTTP = frozenset({408, 429, 500, 502, 503, 504})
 """Statuses that the HTTP layer has already retried (`transport.RETRIES`); the step does not retry them again."""
@@ -89,21 +90,39 @@ def translate(error: Exception, what: str) -> DeployError | None:
             what, f"azure-ai-ml could not read the metadata of the cloud from {where}", cure, code="AML364"
         )
     if type(error).__module__.startswith(("azure.ai.ml", "marshmallow")):
-        return CloudError(what, _first_line(str(error)), "Fix the field in the message", code="AML301")
+        return _refused_by_client(error, what)
     if isinstance(error, azure.AzureError):
         return Unanswered(what, _first_line(str(error)), "Check the network, then apply again", code="AML360")
-    return _unreadable(error, what)
+    return _raised_inside(error, what)
 
 
-def _unreadable(error: Exception, what: str) -> Unanswered | None:
-    """Our error for an invalid response, on which azure's libraries raise unspecific exceptions."""
+def _refused_by_client(error: Exception, what: str) -> DeployError:
+    """Our error for a refusal of azure-ai-ml, which may be its own text for a response of Azure."""
+    from azure.core.exceptions import HttpResponseError
+
+    if isinstance(error.__cause__, HttpResponseError):
+        return _from_response(error.__cause__, what)
+    return CloudError(what, client_refusals.explanation(str(error)), "Fix the field in the message", code="AML301")
+
+
+def _raised_inside(error: Exception, what: str) -> Unanswered | None:
+    """Our error for an unspecific exception that one of azure's libraries raised: it cannot use the document, or the
+    response. The change may have been sent. None for an exception of our own code.
+    """
     if isinstance(error, ValueError) and "json" in type(error).__module__:
         return Unanswered(what, "the response is not a JSON object", _AGAIN, code="AML362")
-    frames = list(traceback.walk_tb(error.__traceback__))
-    if frames and str(frames[-1][0].f_globals.get("__name__")).startswith(_AZURE):
-        reason = f"{type(error).__name__}: {_first_line(str(error))}"
-        return _lost(what, f"azure's client cannot read the response ({reason})")
-    return None
+    frames = [(str(f.f_globals.get("__name__")), f.f_code, line) for f, line in traceback.walk_tb(error.__traceback__)]
+    own = max((number for number, (module, *_) in enumerate(frames) if module.startswith("deploy.")), default=-1)
+    inside = [frame for frame in frames[own + 1 :] if frame[0].startswith(_AZURE)]
+    if not inside:
+        return None
+    module, code, line = inside[-1]
+    where = f"{module.partition('._')[0]} ({code.co_filename.rpartition('/')[2]}, line {line})"
+    words = _first_line(str(error))
+    cause = f"{where} raised {type(error).__name__}" + (f": {words}" if words else "")
+    raised = Unanswered(what, cause, _REPORT, code="AML365")
+    raised.sent = True
+    return raised
 
 
 def _lost(what: str, why: str) -> Unanswered:

@@ -16,7 +16,9 @@ from deploy.sanitize import sanitize
 
 
 def examine(cloud: Cloud, error: CloudError, document: Mapping[str, Json]) -> None:
-    """Attach the container logs, the most likely cause and its cure to the error."""
+    """Attach the container logs, the most likely cause and its cure to the error. An exception in the logs comes first
+    in its message: Azure's own is the same for any container that did not start.
+    """
     endpoint, name = str(document["endpoint_name"]), str(document["name"])
     logs, unread = _logs(cloud, endpoint, name)
     state = ""
@@ -30,6 +32,7 @@ def examine(cloud: Cloud, error: CloudError, document: Mapping[str, Json]) -> No
         error.code, words, texts, document=document, azure_codes=error.codes, state=state, unread=unread
     )  # fmt: skip
     error.diagnosis, error.cure = found.as_json(), found.cure or error.cure
+    error.cause = f"{found.root_cause}. {error.cause}" if found.root_cause else error.cause
 
 
 def stage(cloud: Cloud, endpoint: str, name: str) -> str:

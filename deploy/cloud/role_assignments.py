@@ -225,13 +225,15 @@ def assign(cloud: Cloud, *, scope: str, principal: str, principal_type: str, rol
 
 
 def unassign(cloud: Cloud, assignment: str, *, what: str) -> None:
-    """Remove a role assignment by its ARM id; success if it does not exist."""
+    """Remove a role assignment by its ARM id; success if it does not exist. Until then it is in `unconfirmed`."""
 
     def send() -> None:
         with translated_errors(what):
             _client(cloud).role_assignments.delete_by_id(assignment)
 
+    cloud.unconfirmed.add(assignment)
     send_once(send, lambda: cloud.arm.get(assignment, VERSION, what) is None)
+    cloud.unconfirmed.discard(assignment)
 
 
 def _client(cloud: Cloud) -> Any:

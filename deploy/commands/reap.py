@@ -11,7 +11,7 @@ from deploy.cloud.connect import Cloud
 from deploy.commands import lease_state
 from deploy.commands.notify import Sent, Show, Warn, notify
 from deploy.commands.project import Project, export_folder, valid_specs
-from deploy.commands.result import Approve, Result, run_plan, undeleted_aliases
+from deploy.commands.result import Approve, Result, run_plan
 from deploy.config import reader, validation
 from deploy.domain import idle_slots, leases
 from deploy.domain.arm import OWNER_TAG, Json, address
@@ -104,8 +104,7 @@ def reap(
             return ReapResult(name, judged, plan, result)
         deleted = frozenset[str]() if judged.findings else judged.deleted_names
         remaining = _remaining(inventory, deleted)
-        notices = Sent(failed=undeleted_aliases(result.report)) + notify(cloud, file, remaining, show, warn)
-        return ReapResult(name, judged, plan, result, notices)
+        return ReapResult(name, judged, plan, result, notify(cloud, file, remaining, show, warn))
 
 
 def _remaining(inventory: Inventory, deleted: Collection[str]) -> dict[str, Mapping[str, Json]]:

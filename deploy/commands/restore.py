@@ -190,7 +190,8 @@ def _read(path: Path, folder: Path) -> Json:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise _not_an_export(folder, f"{path.name} cannot be read ({type(error).__name__})") from None
+        reason = error.strerror if isinstance(error, OSError) else f"not JSON: {error}"
+        raise _not_an_export(folder, f"{path.name} cannot be read ({reason})") from None
 
 
 def _not_an_export(folder: Path, cause: str) -> UsageError:

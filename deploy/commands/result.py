@@ -43,7 +43,7 @@ class Result:
     notices: Sequence[Mapping[str, Json]] = ()
     """Notices that were sent."""
     failure_messages: Sequence[str] = ()
-    """Messages about notices that were not sent and aliases that were not deleted."""
+    """Messages about notices that were not sent."""
     idle: Sequence[str] = ()
     """Notes about idle slots."""
     not_saved: str = ""
@@ -120,11 +120,6 @@ def status_rows(cloud: Cloud, specs: Sequence[EndpointSpec], *, aliases: bool = 
 def _with_lease_state(row: reporter.EndpointRow, state: lease_state.LeaseState) -> reporter.EndpointRow:
     missed = state.missed.text if state.missed else ""
     return replace(row, alias=state.alias_problem, missed=missed, gone_since=state.deleted_since)
-
-
-def undeleted_aliases(report: Report) -> tuple[str, ...]:
-    """A message about each alias that a step could not delete."""
-    return tuple(str(each.evidence.data["left"]) for each in report.outcomes if "left" in each.evidence.data)
 
 
 def _read_traffic(cloud: Cloud, specs: Sequence[EndpointSpec]) -> dict[str, dict[str, int]]:

@@ -9,7 +9,7 @@ from itertools import chain
 from deploy.cloud import endpoints
 from deploy.commands.lease_state import deleted_names
 from deploy.commands.project import Project, validate
-from deploy.commands.result import Approve, Result, run_plan, undeleted_aliases
+from deploy.commands.result import Approve, Result, run_plan
 from deploy.execution.executor import Emit
 from deploy.leasing import lineage
 from deploy.planning import observe, planner
@@ -39,5 +39,4 @@ def teardown(project: Project, name: str, only: Sequence[str] = (), *, approve: 
             notes=(*plan.notes, *notes),
         )
         approve(plan, environment.cloud != "local")
-        result = run_plan(project, cloud, plan, "teardown", emit)
-        return replace(result, failure_messages=undeleted_aliases(result.report))
+        return run_plan(project, cloud, plan, "teardown", emit)

@@ -21,15 +21,21 @@ from deploy.domain.traffic_shares import shares
 from deploy.errors import SpecError
 from deploy.redact import looks_secret
 
+_FULL_RATE = 1.0
+"""The sampling rate of a collection without one."""
+_EMPTY = re.compile(r"(endpoints:)[ \t]*\{[ \t]*\}[ \t]*(#.*)?\n?")
 _BRACES = re.compile(r"(?<!\$)\{\{|\{[%#]")
 
 
 @dataclass(frozen=True)
 class Imported:
-    """The files of a template (name -> text), and for each value that was replaced, its location."""
+    """The files of a template (name -> text), for each value that was replaced its location, and notes about fields
+    that CLI v2 cannot express.
+    """
 
     files: Mapping[str, str]
     hidden: Mapping[str, str]
+    notes: tuple[str, ...] = ()
 
 
 def files_of(
@@ -38,10 +44,11 @@ def files_of(
     """The template of an existing endpoint. `endpoint` and `deployments` are ARM bodies, `roles` as in pipeline.yml."""
     hidden: dict[str, str] = {}
     documents = {stem: _without_azures(document) for stem, document in _documents(endpoint, deployments).items()}
+    notes = tuple(note for stem, document in documents.items() if (note := _drop_rates(stem, document)))
     files = dict(_file(stem, document, hidden) for stem, document in documents.items())
     if pipeline := _pipeline(endpoint, roles):
         files["pipeline.yml"] = _yaml(pipeline)
-    return Imported(files, hidden)
+    return Imported(files, hidden, notes)
 
 
 def whole_files(
@@ -49,6 +56,8 @@ def whole_files(
 ) -> dict[str, str]:
     """The files with all values, secrets included: for restoring a saved endpoint, never for writing to disk."""
     documents = {**_documents(endpoint, deployments), "pipeline": _pipeline(endpoint, roles)}
+    for document in documents.values():
+        _use_lowest_rate(document)
     return {f"{stem}.yml": _yaml(document) for stem, document in documents.items() if document}
 
 
@@ -57,14 +66,30 @@ def _documents(endpoint: Mapping[str, Json], deployments: Sequence[Mapping[str, 
     for body in deployments:
         stem = "deployment" if len(deployments) == 1 else f"{body['name']}-deployment"
         held = _without_ours(diff.to_document(body, diff.DEPLOYMENT))
-        collector = held.get("data_collector") or {}
-        if isinstance(rates := collector.get("sampling_rate"), Mapping):  # a file has one rate for all: use the lowest
-            held["data_collector"] = {
-                **collector,
-                "sampling_rate": min(rate for rate in rates.values() if rate is not None),
-            }
         documents[stem] = {"name": body["name"], "endpoint_name": endpoint["name"], **held}
     return documents
+
+
+def _rates(document: Mapping[str, Json]) -> Mapping[str, Json] | None:
+    """Collection -> sampling rate, if the rates differ. A file has one rate for all."""
+    rates = (document.get("data_collector") or {}).get("sampling_rate")
+    return rates if isinstance(rates, Mapping) else None
+
+
+def _drop_rates(stem: str, document: dict[str, Json]) -> str:
+    """Leave out rates that differ, which then stay as they are in Azure; returns a note about it."""
+    if (rates := _rates(document)) is None:
+        return ""
+    document["data_collector"] = {k: v for k, v in document["data_collector"].items() if k != "sampling_rate"}
+    words = ", ".join(f"{name} {'default' if rate is None else rate}" for name, rate in rates.items())
+    return f"{stem}: data_collector.sampling_rate is not written, as a file has one for all collections ({words})"
+
+
+def _use_lowest_rate(document: dict[str, Json]) -> None:
+    """One rate instead of rates that differ, for an endpoint that is recreated."""
+    if (rates := _rates(document)) is not None:
+        lowest = min(_FULL_RATE if rate is None else rate for rate in rates.values())
+        document["data_collector"] = {**document["data_collector"], "sampling_rate": lowest}
 
 
 def _endpoint(body: Mapping[str, Json]) -> dict[str, Json]:
@@ -150,6 +175,8 @@ def with_entry(text: str, source: Source, key: str, template: str) -> str | None
     if there is None:
         return _if_equal("".join([*lines, "endpoints:\n", entry(key, template)]), source.file, wanted)
     begins = source.root.keys["endpoints"].line
+    if empty := _EMPTY.fullmatch(lines[begins - 1]):
+        lines[begins - 1] = " ".join(filter(None, empty.groups())) + "\n"
     after = [place.line for place in source.root.keys.values() if place.line > begins]
     end = min(after, default=len(lines) + 1) - 1
     while end > begins and re.match(r"\s*$|#", lines[end - 1]):

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from deploy.diagnosis.causes import CAUSES, HARMLESS, Cause
+from deploy.diagnosis.root_cause import of_containers
 
 LINES = 5
 """Number of last log lines in a report; the whole log is saved in the report folder."""
@@ -28,7 +29,8 @@ class Diagnosis:
     """`cause` is a keyword with a sentence about it, `field` the field of the files to change ("" if none).
 
     `cure`: how to fix it, where the cure of the error code does not apply. `evidence`: the lines that match the cause.
-    `logs`: container -> its last lines. `unread`: container -> why its log could not be read.
+    `logs`: container -> its last lines. `unread`: container -> why its log could not be read. `root_cause`: the
+    exception in the logs, with its file and line, if Azure's message leaves the cause open; "" if there is none.
     """
 
     cause: str
@@ -40,6 +42,7 @@ class Diagnosis:
     logs: Mapping[str, tuple[str, ...]]
     cure: str = ""
     unread: Mapping[str, str] | None = None
+    root_cause: str = ""
 
     def as_json(self) -> dict[str, object]:
         """The JSON for the report."""
@@ -66,13 +69,14 @@ def diagnose(
     last = {name: tuple(_short(line) for line in _own_lines(text)[-LINES:]) for name, text in logs.items()}
     parts = (state, tuple(azure_codes), last)
     relevant = {name: _relevant(text) for name, text in logs.items()}
+    raised = of_containers(list(logs.values())) if code in _UNSPECIFIC else ""
     for row in CAUSES:
         if evidence := _evidence(row, code, words, relevant):
             where = _field(row, document, evidence)
             cure = "" if code in row.codes else row.cure
-            return Diagnosis(row.cause, row.sentence, where, evidence, *parts, cure, unread)
+            return Diagnosis(row.cause, row.sentence, where, evidence, *parts, cure, unread, raised)
     sentence = "unknown. Azure's message and the logs match no documented cause." if code in _UNSPECIFIC else ""
-    return Diagnosis("unknown", sentence, "", (), *parts, "", unread)
+    return Diagnosis("unknown", sentence, "", (), *parts, "", unread, raised)
 
 
 def _evidence(row: Cause, code: str, words: str, logs: Mapping[str, Sequence[str]]) -> tuple[str, ...]:

@@ -2,9 +2,9 @@
 
 All endpoints run side by side (`scheduler`), the steps of one in their order; a step that waits holds no thread. A step
 that raises `Transient` is retried within its budget: full jitter, Azure's Retry-After respected, no wait past the
-deadline. When a step fails, the remaining steps of that
-endpoint are not started, and its rescue runs if a step that the rescue reverts was started. If the shared pool stays
-full, the endpoint continues with the plan's fallback, if it has one.
+deadline. When a step fails, the remaining steps of that endpoint are not started, and its rescue runs if a step that
+the rescue reverts was started; a deletion continues after a step that `fails_alone`. If the shared pool stays full, the
+endpoint continues with the plan's fallback, if it has one.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from deploy.execution.progress import Event, EventKind
 from deploy.execution.scheduler import run_tasks
 from deploy.planning import duration
 from deploy.sanitize import sanitize
-from deploy.steps import ALL_STEP_TYPES, StepType
+from deploy.steps import ALL_STEP_TYPES, StepType, fails_alone
 
 Emit = Callable[[Event], None]
 _FIRST_WAIT, _LONGEST_WAIT, _TICK = 5.0, 120.0, 5.0
@@ -165,7 +165,7 @@ class _EndpointRun:
         for number, step in enumerate(steps):
             outcome = yield from self._step(step)
             self.outcomes.append(outcome)
-            if outcome.state is not State.FAILED:
+            if outcome.state is not State.FAILED or fails_alone(step, steps[number + 1 :]):
                 continue
             if (outcome.error or {}).get("code") == POOL_FULL and self._can_fall_back:
                 self._switch_to_fallback(steps[number + 1 :])

@@ -23,7 +23,7 @@ from deploy.errors import Finding
 from deploy.planning import expired_slots
 from deploy.planning.build import target_of
 from deploy.steps import export, identity_record
-from deploy.steps.roles import transfer_step, unreadable
+from deploy.steps.roles import after_others, transfer_step, unreadable
 from deploy.text import count
 
 MOST_OF_ALL = 0.3
@@ -249,10 +249,9 @@ def _steps(environment: Environment, inventory: Inventory, each: Candidate, fold
             () if each.earlier else inventory.autoscale, path_in(inventory.workspace_id, each.name)
         )
     ]
-    steps += [
-        _remove_or_transfer(address("role", each.name, str(row["name"])), row, inventory, each.why)
-        for row in _roles(environment, inventory, each)
-    ]
+    rows = _roles(environment, inventory, each)
+    removals = [_remove_or_transfer(address("role", each.name, str(r["name"])), r, inventory, each.why) for r in rows]
+    steps += after_others(removals, {str(row["id"]) for row in rows if role_assignments.marked(row)})
     if not each.gone:
         steps.append(Step(Verb.DELETE, address("endpoint", each.name), {"name": each.name}, each.why, DEFAULT_RETRY))
     return steps

@@ -28,6 +28,7 @@ from deploy.reporter.wording import (
     exposure_lines,
     held_back_text,
     lease,
+    old_values_of,
     outcome_text,
     plan_summary,
     reason,
@@ -181,7 +182,7 @@ def _diff(steps: Iterable[Step], budget: int) -> str:
 
 
 def _changed(step: Step) -> Iterator[str]:
-    found = [tuple(" ".join(sanitize(part).split()) for part in change) for change in changes(step)]
+    found = [tuple(" ".join(sanitize(part).split()) for part in change) for change in _labelled(step)]
     new = fields(step)
     if found or new:
         lines = [f"@@ {' '.join(sanitize(str(step.address)).split())} @@"]
@@ -189,6 +190,12 @@ def _changed(step: Step) -> Iterator[str]:
         lines += [f"+ {' '.join(sanitize(path).split())}: {' '.join(sanitize(value).split())}" for path, value in new]
         lines += [f"  {unchanged(step)}"] if unchanged(step) else []
         yield from lines
+
+
+def _labelled(step: Step) -> list[tuple[str, str, str]]:
+    """The changes of a step; an old value names its deployment if the reason has the values of another one."""
+    slot = old_values_of(step)
+    return [(path, f"{old} ({slot})" if slot else old, new) for path, old, new in changes(step)]
 
 
 def _table(head: Sequence[str], rows: Sequence[str], budget: int) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from deploy.domain.arm import Address, address
@@ -40,8 +40,8 @@ def reap_text(decision: ReapDecision, plan: Plan, report: Report | None) -> str:
     outcomes = {} if report is None else {(o.address, o.verb): o for o in report.outcomes}
     candidates, endpoints_report = list(decision.candidates), None if decision.findings else report
     slots = {address("deployment", each.endpoint, each.deployment) for each in decision.idle}
-    undone = {key[0].endpoint for key, o in outcomes.items() if o.state is not State.DONE and key[0] not in slots}
-    failed = undone & {each.name for each in candidates}
+    undone = {key[0] for key, o in outcomes.items() if o.state is not State.DONE and key[0] not in slots}
+    failed = {each.name for each in candidates if _is_undone(each, undone)}
     lines = []
     for each in candidates:
         clean, done = ("clean up", "cleaned up") if each.earlier else ("delete", "deleted")
@@ -60,6 +60,12 @@ def reap_text(decision: ReapDecision, plan: Plan, report: Report | None) -> str:
     orphans = len(candidates) > len(ends)
     summary = _summary([part for part in parts if part[1]], orphans=orphans, dry=report is None)
     return "\n".join([*lines, summary.removesuffix(_DRY) if decision.findings else summary]) + "\n"
+
+
+def _is_undone(candidate: Any, undone: Collection[Address]) -> bool:
+    """Whether an endpoint still exists; for one that Azure deleted, whether something of it does."""
+    gone = any(where.endpoint == candidate.name for where in undone)
+    return gone if candidate.gone else address("endpoint", candidate.name) in undone
 
 
 def _line(verb: str, text: str) -> str:

@@ -7,7 +7,7 @@ from itertools import chain
 
 from deploy.domain.plan import Plan, Step, Verb
 from deploy.domain.report import Outcome, Report, State
-from deploy.reporter.details import fields, unchanged
+from deploy.reporter.details import fields, unchanged, unchanged_fields
 from deploy.reporter.layout import Layout, Style, cells
 from deploy.reporter.problems import outcome_error
 from deploy.reporter.wording import (
@@ -65,18 +65,21 @@ def plan_text(
     colour: bool = False,
     ascii: bool = False,  # noqa: A002 - the usual word
     hint: str = "",
+    full: bool = False,
 ) -> str:
-    """The plan for a terminal. `hint`: the command to type next; empty for none."""
+    """The plan for a terminal. `hint`: the command to type next; empty for none. `full`: whole values, all fields of
+    all resources, and the fields that stay unchanged.
+    """
     layout = Layout(width, colour, ascii)
     used = sorted({symbol(step) for step in plan.all_steps}, key=lambda pair: [*_STYLES, Verb.CHECK].index(pair[1]))
     legend = [(" ".join(pair), _STYLES.get(pair[1], Style.CYAN)) for pair in used]
     blocks = [
         [*_heading(layout, "Plan", plan.environment, plan.fingerprint), *layout.line(target(plan), Style.DIM)],
         _section(layout, EXPOSURE, layout.lines([f"! {one}" for one in exposure_lines(plan)], Style.BAD, indent=2)),
-        _steps(layout, plan.steps),
+        _steps(layout, plan.steps, full=full),
         layout.line(unchecked_note(plan), Style.DIM),
-        _section(layout, "If a step fails", _steps(layout, plan.rescue)),
-        _section(layout, FALLBACK, _steps(layout, plan.fallback, brief=True)),
+        _section(layout, "If a step fails", _steps(layout, plan.rescue, full=full)),
+        _section(layout, FALLBACK, _steps(layout, plan.fallback, brief=not full, full=full)),
         _section(layout, REMAINING_ASSETS_TITLE, layout.lines(remaining_assets(plan), indent=2)),
         _section(layout, "Leases", layout.lines(map(lease, plan.leases), indent=2, hang=4)),
         layout.lines([f"Note: {note}" for note in plan.notes], Style.YELLOW, hang=6),
@@ -142,28 +145,39 @@ def _column(layout: Layout, addresses: Iterable[str]) -> int:
     return max((end for end in ends if end <= layout.width * 2 // 5), default=_ADDRESS) + 2
 
 
-def _steps(layout: Layout, steps: Sequence[Step], *, brief: bool = False) -> list[str]:
-    """The line of each step and the fields that it sets below; `brief` omits the fields."""
+def _steps(layout: Layout, steps: Sequence[Step], *, brief: bool = False, full: bool = False) -> list[str]:
+    """The line of each step and the fields that it sets below; `brief` omits the fields, `full` cuts nothing."""
     column = _column(layout, [str(step.address) for step in steps])
     if brief:
         return [line for step in steps for line in _step(layout, step, column)]
+    if full:
+        return [line for step in steps for line in _whole_step(layout, step, column)]
     created = [step for step in steps if fields(step)][:_IN_FULL]
     return [
         line for step in steps for line in (*_step(layout, step, column), *_fields(layout, step, full=step in created))
     ]
 
 
-def _step(layout: Layout, step: Step, column: int) -> list[str]:
+def _whole_step(layout: Layout, step: Step, column: int) -> list[str]:
+    """The line of a step, all its changes, and all fields that it sets or leaves unchanged."""
+    same = [f"{path}: {value} (unchanged)" for path, value in unchanged_fields(step)]
+    lines = [*(f"{path}: {value}" for path, value in fields(step, full=True)), *same]
+    return [
+        *_step(layout, step, column, full=True), *layout.lines(lines, Style.DIM, indent=_ADDRESS, hang=_ADDRESS + 2)
+    ]  # fmt: skip
+
+
+def _step(layout: Layout, step: Step, column: int, *, full: bool = False) -> list[str]:
     below = [(reason(step), Style.PLAIN)]
-    below += [(f"{path}: {old} -> {new}", Style.PLAIN) for path, old, new in undescribed_changes(step)]
-    below += [(unchanged(step), Style.DIM)]
+    below += [(f"{path}: {old} -> {new}", Style.PLAIN) for path, old, new in undescribed_changes(step, full=full)]
+    below += [] if full else [(unchanged(step), Style.DIM)]
     mark, meaning = symbol(step)
     return _entry(layout, mark, _STYLES.get(meaning, Style.CYAN), step.verb, str(step.address), below, column)
 
 
 def _fields(layout: Layout, step: Step, *, full: bool) -> list[str]:
     lines = [f"{path}: {value}" for path, value in fields(step)]
-    lines = lines if full or not lines else [f"({count(len(lines), 'field')}: see -o json)"]
+    lines = lines if full or not lines else [f"({count(len(lines), 'field')}: see --full)"]
     return layout.lines(lines, Style.DIM, indent=_ADDRESS, hang=_ADDRESS + 2)
 
 

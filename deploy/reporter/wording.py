@@ -31,6 +31,8 @@ VERDICTS: dict[str, tuple[str, str]] = {
 """Symbol and word of a check's verdict."""
 SYMBOLS = {Verb.CREATE: "+", Verb.UPDATE: "~", Verb.DELETE: "-", Verb.PROBE: "»", Verb.SHIFT: "⇄"}
 HELD_BACK = "Held back"
+SHORT, WHOLE = 120, 100_000
+"""Characters of a value that a plan shows, without and with --full."""
 _MAPS = ("environment_variables.", "tags.", "properties.", "data_collector.collections.")
 """Path prefixes of maps. Their keys have no default value."""
 UNCHECKED_NETWORK = "Not checked: network access to the key vault and the container registry (see `amldeploy doctor`)."
@@ -143,18 +145,29 @@ def target(plan: Plan) -> str:
     return ", ".join(f"{label} {plan.target[name]}" for name, label in labels if plan.target.get(name))
 
 
-def changes(step: Step) -> Iterator[tuple[str, str, str]]:
-    """(path, before, after) of each field that an update changes, secrets hidden."""
+def changes(step: Step, limit: int = SHORT) -> Iterator[tuple[str, str, str]]:
+    """(path, before, after) of each field that an update changes, secrets hidden, values cut at `limit` characters."""
     listed = redact_secrets(step.body.get("changes"))
     for change in listed if isinstance(listed, list) else []:
         if isinstance(change, dict):
             path = str(change.get("path", ""))
-            yield path, one_line(change.get("before")), _after(path, change.get("after"))
+            yield path, one_line(change.get("before"), limit), _after(path, change.get("after"), limit)
 
 
-def undescribed_changes(step: Step) -> list[tuple[str, str, str]]:
-    """The changes that the step's reason does not contain."""
-    return [(path, old, new) for path, old, new in changes(step) if f"{path} {old} -> {new}" not in step.why]
+def undescribed_changes(step: Step, *, full: bool = False) -> list[tuple[str, str, str]]:
+    """The changes that the step's reason does not contain; `full`: all changes, with whole values.
+
+    The old values of a step next to the live deployment name their deployment: its reason has those of the other one.
+    """
+    found = changes(step, WHOLE if full else SHORT)
+    shown = [(path, old, new) for path, old, new in found if full or f"{path} {old} -> {new}" not in step.why]
+    slot = old_values_of(step)
+    return [(path, f"{old} ({slot})" if slot else old, new) for path, old, new in shown]
+
+
+def old_values_of(step: Step) -> str:
+    """The deployment that has the old values of a step's changes, if its reason is about differences from another."""
+    return str(step.body.get("beside") or (step.address.name if "next_to" in step.body else ""))
 
 
 def format_change(path: str, before: Json, after: Json) -> str:
@@ -167,13 +180,13 @@ def format_value(path: str, value: Json) -> str:
     return one_line(redact_at(path, value))
 
 
-def _after(path: str, value: Json) -> str:
+def _after(path: str, value: Json, limit: int = SHORT) -> str:
     if value is not None:
-        return one_line(value)
+        return one_line(value, limit)
     return "(removed)" if path.startswith(_MAPS) else "(default)"
 
 
-def one_line(value: Json, limit: int = 120) -> str:
+def one_line(value: Json, limit: int = SHORT) -> str:
     """A JSON value on one line, cut at `limit` characters; `(none)` for null."""
     if value is None:
         return "(none)"

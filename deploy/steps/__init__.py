@@ -15,6 +15,7 @@ generator: it yields its waits (`deploy.clock.Wait`) and returns the evidence. T
     is_done(cloud, step)                     whether Azure is as the step leaves it, read now; for the steps of a rescue
     stage(cloud, step)                       how far a step that runs is, in Azure's words; default: unknown
     essence(step)                            what makes two steps the same; default: the body
+    fails_alone(step)                        whether a deletion of the endpoint continues after its failure; default: no
     NEEDS_CORES                              its steps wait until the cores of a deployment are free
     PROVISIONS                               `--jobs` limits how many of its steps run at once, except deletions
     GRANTS_ACCESS                            after it creates something, Azure may refuse access for minutes
@@ -113,6 +114,21 @@ def grants_access(step: Step) -> bool:
     return bool(step.verb is Verb.CREATE and _answer(step, "GRANTS_ACCESS", default=False))
 
 
+def fails_alone(step: Step, later: Sequence[Step]) -> bool:
+    """Whether the steps after it run although it failed: all of them delete, and what it leaves does not stop them.
+
+    An endpoint is billed until it is deleted, so it is deleted also if a role assignment of it cannot be removed.
+    """
+    return _fails_alone(step) and all(
+        each.verb is Verb.DELETE or traffic.removes_all(each) or _fails_alone(each) for each in later
+    )
+
+
+def _fails_alone(step: Step) -> bool:
+    method = _answer(step, "fails_alone", default=None)
+    return bool(method and method(step))
+
+
 def permissions_needed(spec: EndpointSpec, steps: Sequence[Step]) -> Needs:
     """The actions that the steps of an endpoint need, at which scope. Checks need none."""
     found: dict[str, dict[str, list[str]]] = {}
@@ -167,4 +183,4 @@ _BY_NAME = {each.NAME: each for each in ALL_STEP_TYPES}
 
 
 def _answer(step: Step, question: str, *, default: Any) -> Any:
-    return getattr(_BY_NAME[step.kind], question, default)
+    return getattr(_BY_NAME.get(step.kind), question, default)

@@ -131,10 +131,15 @@ def essence(step: Step) -> Json:
     return [step.body.get(name) for name in ("before", "endpoint")]
 
 
+def fails_alone(step: Step) -> bool:
+    """An alias that cannot be deleted does not stop the deletion of what it names."""
+    return step.verb is Verb.DELETE
+
+
 def run(cloud: Cloud, step: Step) -> Evidence:
     alias = step.body["alias"]
     if step.verb is Verb.DELETE:
-        return _delete(cloud, alias, str(step.body["base"]))
+        return _delete(cloud, step)
     name = str(step.body["endpoint"])
     body = endpoints.read_endpoint(cloud, name) or {}
     uri = (body.get("properties") or {}).get("scoringUri")
@@ -146,8 +151,8 @@ def run(cloud: Cloud, step: Step) -> Evidence:
     return Evidence(f"{aliases.display_name(alias)} names {name}")
 
 
-def _delete(cloud: Cloud, alias: Mapping[str, Json], base: str) -> Evidence:
-    """A teardown does not fail because of an alias: what could not be deleted is reported (`left`)."""
+def _delete(cloud: Cloud, step: Step) -> Evidence:
+    alias, base = step.body["alias"], str(step.body["base"])
     named = aliases.display_name(alias)
     try:
         there = aliases.read(alias, _context(cloud))
@@ -156,8 +161,8 @@ def _delete(cloud: Cloud, alias: Mapping[str, Json], base: str) -> Evidence:
         aliases.clear(alias, _context(cloud))
         return Evidence(f"{named} is deleted")
     except CloudError as error:
-        left = f"{named} could not be deleted: {error.cause}. It may still name a deleted endpoint: delete it by hand"
-        return Evidence(left, {"left": left})
+        cause = f"{named} could not be deleted: {error.cause.rstrip('.')}. It may still name a deleted endpoint"
+        raise CloudError(f"delete {step.address}", cause, "Delete it by hand", code=error.code) from error
 
 
 def _unread(alias: Mapping[str, Json], cause: str) -> str:

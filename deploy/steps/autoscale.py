@@ -44,6 +44,11 @@ def recreated(key: str, exported: Sequence[Json], facts: Facts, retry: Retry) ->
     return [Step(Verb.CREATE, at, {"setting": row}, "it was exported", retry) for at, row in steps if at not in facts]
 
 
+def fails_alone(step: Step) -> bool:
+    """A setting without its deployment does nothing and costs nothing."""
+    return step.verb is Verb.DELETE
+
+
 def run(cloud: Cloud, step: Step) -> None:
     if "setting" in step.body:
         autoscale_and_tags.put_autoscale(cloud, step.body["setting"], what=f"{step.verb} {step.address}")

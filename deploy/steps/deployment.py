@@ -256,7 +256,9 @@ def _explain_new_slot(
         listed = {**last.body, "changes": [asdict(change) for change in found], "beside": name}
         return [*before, replace(last, why=words, body=listed)]
     why = words if last.body.get("changes") else f"{last.why}; {words}"
-    return [*before, replace(last, why=why)]
+    own = f", in {document['name']}"
+    before = [replace(step, why=step.why + own) if "count" in step.body else step for step in before]
+    return [*before, replace(last, why=why, body={**last.body, "next_to": name})]
 
 
 def _files_changed(spec: EndpointSpec, document: Mapping[str, Json], body: Mapping[str, Json]) -> str:

@@ -11,7 +11,7 @@ to assign roles that exist, would never be empty, and would leave roles that the
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from deploy.cloud import endpoints, role_assignments, role_state
@@ -110,7 +110,8 @@ def plan(desired: Desired | None, facts: Facts) -> Sequence[Step]:
             raise Refused([unreadable(unseen[0])])
         # Those with a mark last: if an earlier step fails, the mark still shows what remains.
         seen.sort(key=lambda each: bool(each[1].get("marked")))
-        return [_remove(a, body) for a, body in seen if body["assigned_by"] in _WHY_REMOVED]
+        removed = [_remove(a, body) for a, body in seen if body["assigned_by"] in _WHY_REMOVED]
+        return after_others(removed, {str(body["id"]) for _, body in seen if body.get("marked")})
     spec = desired.spec
     by_address = {_address(spec.key, role): role for role in spec.pipeline.roles}
     assigned = [_assign(spec, role) for where, role in by_address.items() if where not in facts]
@@ -123,6 +124,15 @@ def plan(desired: Desired | None, facts: Facts) -> Sequence[Step]:
         and body["assigned_by"] == "amldeploy"
     ]
     return [*assigned, *removed]
+
+
+def after_others(steps: Sequence[Step], marked: Collection[str]) -> list[Step]:
+    """The removals; those of assignments with our mark (ids) are made only after those without it."""
+    bare = [str(s.body["id"]) for s in steps if s.verb is Verb.DELETE and s.body["id"] not in marked]
+    return [
+        replace(s, body={**s.body, "after": bare}) if bare and s.verb is Verb.DELETE and s.body["id"] in marked else s
+        for s in steps
+    ]
 
 
 def unreadable(where: Address) -> Finding:
@@ -155,11 +165,17 @@ def permissions(spec: EndpointSpec, step: Step) -> tuple[str, Sequence[str]]:  #
     return str(step.body["scope"]), rights.GIVING[:1]
 
 
+def fails_alone(step: Step) -> bool:
+    """The removal or transfer of an assignment: the permission to delete an endpoint does not include it."""
+    return step.verb is Verb.DELETE or "id" in step.body
+
+
 def run(cloud: Cloud, step: Step) -> Evidence | None:
     what = f"{step.verb} {step.address}"
     if step.verb is Verb.DELETE and "endpoint" in step.body:
         return _remove_all(cloud, str(step.body["endpoint"]), what)
     if step.verb is Verb.DELETE:
+        _require_last(cloud, step, what)
         role_assignments.unassign(cloud, str(step.body["id"]), what=what)
         return None
     if "adopted" in step.body:
@@ -181,6 +197,15 @@ def run(cloud: Cloud, step: Step) -> Evidence | None:
         what=what,
     )
     return None
+
+
+def _require_last(cloud: Cloud, step: Step, what: str) -> None:
+    """The assignment that records an endpoint's identity is removed after the others of that identity: without the
+    record they cannot be found once the endpoint is deleted.
+    """
+    if others := [each for each in step.body.get("after", ()) if each in cloud.unconfirmed]:
+        cause = f"it records the owner of {', '.join(others)}, which could not be removed"
+        raise CloudError(what, cause, "Remove that first, or run the command again", code="AML383")
 
 
 def _move(cloud: Cloud, step: Step, what: str) -> Evidence | None:

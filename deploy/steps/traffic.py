@@ -225,6 +225,11 @@ def _shift(
     )
 
 
+def removes_all(step: Step) -> bool:
+    """Whether a step removes all traffic, as before a deletion."""
+    return step.kind == NAME and step.verb is Verb.SHIFT and not step.body.get("after")
+
+
 def _remove_traffic(where: Address, body: Mapping[str, Json]) -> Step:
     """A shift that removes all traffic: Azure refuses to delete a deployment that has traffic."""
     before = shares(body)

@@ -10,8 +10,10 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 from deploy import commands, emulator
+from deploy.cli import app
 from deploy.cloud import response_schemas
 from deploy.errors import CloudError, Exit
 from tests.laws.conftest import WORKSPACE, World
@@ -176,7 +178,7 @@ def test_an_unknown_role_is_refused_before_any_change(world: World) -> None:
     assert world.mutating() == 0
 
 
-def test_a_missing_log_permission_is_named(world: World) -> None:
+def test_a_missing_log_permission_is_named(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """An identity that can deploy but not read logs gets the name of the missing action; cause and fix agree."""
     refused = {"kind": "refuse", "operation": "OnlineDeployments_GetLogs", "status": 403, "times": "always"}
     for faults, unread in (([{**BROKEN, **STOCK}, refused], 2), ([{**BROKEN, **STOCK}], 0)):
@@ -188,8 +190,16 @@ def test_a_missing_log_permission_is_named(world: World) -> None:
         assert len(found["unread"]) == unread
         assert all("onlineEndpoints/deployments/getlogs/action" in why for why in found["unread"].values())
         assert (found["cause"], found["field"]) == ("unknown" if unread else "init_failed", "")
+        raised = "cannot create deployment/mip/blue: KeyError: 'session' (/var/azureml-app/score.py, line 3). User cont"
+        assert str(error["message"]).startswith(raised) == (not unread)
+        assert bool(found["root_cause"]) == (not unread)
         assert unread or error["cure"] == found["cure"]
         assert unread or str(error["message"]).endswith(f"{found['cure']}.")
+    monkeypatch.chdir(world.project.root)
+    printed = CliRunner().invoke(app, ["logs", "mip", "-e", "law"])
+    assert printed.stdout.startswith(
+        "Last exception: KeyError: 'session' (/var/azureml-app/score.py, line 3)\n\n== Stor"
+    )
 
 
 def test_a_failed_change_in_place_is_shown_until_verified(world: World) -> None:

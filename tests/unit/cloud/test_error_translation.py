@@ -489,14 +489,15 @@ def test_missing_cloud_metadata_is_transient() -> None:
     assert "ARM_CLOUD_METADATA_URL" in ours.cure
 
 
-def test_an_unreadable_response_is_no_response() -> None:
-    """An answer of another form makes azure's own libraries stumble; where ours do, it is a bug and stays one."""
+def test_an_exception_inside_an_azure_library_is_named() -> None:
+    """With its type and its place: it is no lost connection. An exception of our own code is a bug and stays one."""
     from azure.mgmt.core.tools import parse_resource_id
 
     translated = error_translation.translated_errors("do it")
-    with pytest.raises(Unanswered, match="cannot read the response") as theirs, translated:
+    named = r"azure\.mgmt\.core\.tools \(tools\.py, line \d+\) raised TypeError: expected string"
+    with pytest.raises(Unanswered, match=named) as theirs, translated:
         parse_resource_id(7)  # type: ignore[arg-type]
-    assert (theirs.value.code, theirs.value.sent) == ("AML362", True)
+    assert (theirs.value.code, theirs.value.sent) == ("AML365", True)
     with pytest.raises(TypeError), error_translation.translated_errors("do it"):
         len(7)  # type: ignore[arg-type]
 

@@ -63,7 +63,12 @@ def test_other_values_are_no_secrets(name: str, value: str) -> None:
             HEAD + "endpoints:\n  old:\n    template: o\n  new:\n    template: t\n",
         ),
         (HEAD + "endpoints:\n", HEAD + "endpoints:\n  new:\n    template: t\n"),
-        (HEAD + "endpoints: {}\n", None),
+        (HEAD + "endpoints: {}\n", HEAD + "endpoints:\n  new:\n    template: t\n"),
+        (
+            HEAD + "endpoints: { }  # none yet\nguards: {}\n",
+            HEAD + "endpoints: # none yet\n  new:\n    template: t\nguards: {}\n",
+        ),
+        (HEAD + "endpoints: {}", HEAD + "endpoints:\n  new:\n    template: t\n"),
         (HEAD + "endpoints: {old: {template: o}}\n", None),
         ("{cloud: local, endpoints: {}}\n", None),
     ],

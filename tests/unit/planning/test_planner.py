@@ -449,6 +449,23 @@ def test_another_slot_lists_its_differences() -> None:
     )
 
 
+@pytest.mark.parametrize("size", [SIZE, "Standard_F4s_v2"], ids=["changed", "recreated"])
+def test_each_old_value_names_its_slot(size: str) -> None:
+    """The idle slot has a value of its own, and the reason has that of the live slot."""
+    there = facts(
+        endpoint_body({"blue": 100}), (deployment_body("blue"), deployment_body("green", release="r0", size=size))
+    )
+    for slot, value in (("blue", "of-blue"), ("green", "of-green")):
+        there[addr(f"deployment/mip/{slot}")]["properties"]["environmentVariables"] = {"A": value}
+    made = plan(spec(release="r2", environment_variables={"A": "new"}), there)
+    text = plan_text(made, width=200)
+
+    assert "environment_variables.A of-blue -> new, next to blue" in text
+    assert "environment_variables.A: of-green (green) -> new" in text
+    assert "- environment_variables.A: of-green (green)" in plan_markdown(made)
+    assert "of-green ->" not in text
+
+
 def test_a_slot_that_is_used_again_lists_both_differences() -> None:
     """Its reason is the difference from the live slot; its changes are from what it was itself."""
     there = facts(
@@ -457,7 +474,7 @@ def test_a_slot_that_is_used_again_lists_both_differences() -> None:
     )
     count, rest = _updates(plan(spec(release="r2", instance_count=1), there))
 
-    assert count.why == "instance_count 3 -> 1"
+    assert count.why == "instance_count 3 -> 1, in green"
     assert rest.why == "instance_count 2 -> 1, next to blue"
     assert [change["path"] for change in rest.body["changes"]] == ["tags.amldeploy-release"]
 

@@ -25,8 +25,8 @@ class Decision:
     kept: list[Any] = field(default_factory=list)
 
 
-EXPIRED = SimpleNamespace(name="mip", why="expired", earlier=False)
-EARLIER = SimpleNamespace(name="cxr", why="expired", earlier=True)
+EXPIRED = SimpleNamespace(name="mip", why="expired", gone=False, earlier=False)
+EARLIER = SimpleNamespace(name="cxr", why="expired", gone=True, earlier=True)
 SLOT = SimpleNamespace(endpoint="mip", deployment="blue", why="idle", instances=2, instance_type="S")
 DELETE = Step(Verb.DELETE, addr("endpoint/mip"), {}, "expired")
 RECORD = Step(Verb.UPDATE, addr("identity/mi2"), {}, "records its owner")

@@ -305,12 +305,29 @@ def test_unchanged_fields_and_endpoints_are_counted():
     assert text.endswith("1 endpoint unchanged.\n")
 
 
+def test_a_full_plan_hides_nothing_but_secrets():
+    """Whole values, unchanged fields, every field of every resource, also of the fallback."""
+    long, other = "x" * 300, "y" * 300
+    body = {
+        "document": {"name": "blue", "model": long, "tags": {"a": other, "token": "hunter22-very-secret"}},
+        "changes": [{"path": "model", "before": "z" * 300, "after": long}],
+    }
+    update = Step(Verb.UPDATE, addr("deployment/mip/blue"), body, f"model {'z' * 119}… -> {'x' * 119}…")
+    many = tuple(Step(Verb.CREATE, addr(f"endpoint/m{n}"), CREATED.body, "new") for n in range(14))
+    text = plan_text(Plan("dev", (update, *many), fallback=many[:1]), width=120, full=True)
+    assert f"model: {'z' * 300} -> {long}" in " ".join(text.split())
+    assert f"tags.a: {other} (unchanged)" in " ".join(text.split())
+    assert text.count("auth_mode: key") == 15
+    assert "hidden)" not in text.replace("token: (hidden)", "")
+    assert "hunter22" not in text
+
+
 def test_a_long_plan_shows_only_the_first_fields():
     """Twelve resources in full; of the rest only the number of fields."""
     steps = tuple(Step(Verb.CREATE, addr(f"endpoint/m{n}"), CREATED.body, "new") for n in range(14))
     text = plan_text(Plan("dev", steps), width=120)
     assert text.count("auth_mode: key") == 12
-    assert text.count("(6 fields: see -o json)") == 2
+    assert text.count("(6 fields: see --full)") == 2
 
 
 @g.few
