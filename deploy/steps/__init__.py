@@ -48,6 +48,7 @@ from deploy.steps import (
     limits_check,
     model_check,
     permission_check,
+    policy_check,
     probe,
     quota_check,
     roles,
@@ -68,6 +69,7 @@ STEP_TYPES: tuple[StepType, ...] = (
     model_check,
     limits_check,
     permission_check,
+    policy_check,
     endpoint,
     identity_record,
     roles,
@@ -128,9 +130,10 @@ def permissions_needed(spec: EndpointSpec, steps: Sequence[Step]) -> Needs:
 
 
 def checks_of(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> list[Step]:
-    """The checks that depend on the steps of all types: names and limits, and permissions."""
+    """The checks that depend on the steps of all types: names and limits, permissions, and policies."""
     needs = permissions_needed(spec, steps)
-    return [*limits_check.check(spec, steps, facts), *permission_check.check(spec, needs, facts)]
+    checks = [*limits_check.check(spec, steps, facts), *permission_check.check(spec, needs, facts)]
+    return [*checks, *policy_check.check(spec, steps, facts)]
 
 
 def is_in_effect(step: Step, world: World) -> bool:
