@@ -87,6 +87,7 @@ class Assigned(Schema):
     role_definition_id: str
     principal_type: str | None = None
     description: str | None = None
+    created_on: str | None = None
 
 
 class Assignment(Schema):

@@ -230,7 +230,7 @@ def _mark_after_new_role(steps: Sequence[Step]) -> list[Step]:
     marked, fresh = [], False
     for step in steps:
         marked.append(replace(step, retry=replace(step.retry, fresh_role=True)) if fresh else step)
-        fresh = fresh or (step.verb is Verb.CREATE and grants_access(step))
+        fresh = fresh or grants_access(step)
     return marked
 
 

@@ -17,7 +17,7 @@ generator: it yields its waits (`deploy.clock.Wait`) and returns the evidence. T
     essence(step)                            what makes two steps the same; default: the body
     NEEDS_CORES                              its steps wait until the cores of a deployment are free
     PROVISIONS                               `--jobs` limits how many of its steps run at once, except deletions
-    GRANTS_ACCESS                            after it creates something, Azure may refuse access for minutes
+    grants_access(step)                      whether Azure may refuse access for minutes after it; default: no
     OUTLIVES_ENDPOINT                        its facts do not depend on the endpoint
     VOLATILE_FACTS                           kinds of facts that are read again right before the first change
 
@@ -31,12 +31,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 from deploy.clock import Task
+from deploy.cloud import role_age
 from deploy.cloud.connect import Cloud
 from deploy.diff import effects
 from deploy.domain.arm import Facts, Json
 from deploy.domain.plan import Desired, Difference, Step, Verb, World
 from deploy.domain.report import Evidence
 from deploy.domain.spec import EndpointSpec
+from deploy.errors import CloudError
 from deploy.preflight.permissions import Needs
 from deploy.steps import (
     alias,
@@ -112,7 +114,15 @@ def needs_cores(step: Step) -> bool:
 
 def grants_access(step: Step) -> bool:
     """Whether a step creates a role assignment or an identity, so that later steps may be refused for minutes."""
-    return bool(step.verb is Verb.CREATE and _answer(step, "GRANTS_ACCESS", default=False))
+    method = _answer(step, "grants_access", default=None)
+    return bool(method and method(step))
+
+
+def waits_for_role(cloud: Cloud, step: Step, error: CloudError) -> bool:
+    """Whether a refusal of access can end by itself, because a role assignment is not yet effective."""
+    document, planned = step.body.get("document") or {}, step.retry.fresh_role
+    named = step.body.get("endpoint") or document.get("endpoint_name") or document.get("name")
+    return role_age.may_take_effect(cloud, str(named), error, planned=planned) if named else planned
 
 
 def permissions_needed(spec: EndpointSpec, steps: Sequence[Step]) -> Needs:

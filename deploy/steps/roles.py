@@ -29,7 +29,6 @@ from deploy.preflight import permissions as rights
 from deploy.text import count
 
 NAME = "role"
-GRANTS_ACCESS = True
 _WHY_REMOVED = {
     "amldeploy": "assigned by amldeploy and no longer in the files",
     "azure": "assigned by Azure to the endpoint's identity",
@@ -153,6 +152,11 @@ def permissions(spec: EndpointSpec, step: Step) -> tuple[str, Sequence[str]]:  #
     if step.verb is Verb.DELETE:
         return str(step.body["id"]).split("/providers/Microsoft.Authorization/")[0], rights.GIVING[1:]
     return str(step.body["scope"]), rights.GIVING[:1]
+
+
+def grants_access(step: Step) -> bool:
+    """A new role assignment takes minutes to take effect."""
+    return step.verb is Verb.CREATE
 
 
 def run(cloud: Cloud, step: Step) -> Evidence | None:
