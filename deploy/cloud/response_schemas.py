@@ -104,6 +104,24 @@ class Definition(Schema):
     name: str
 
 
+class Named(Schema):
+    """A resource of which only the name matters."""
+
+    name: str
+
+
+class Principal(Schema):
+    """The principal of a user-assigned identity."""
+
+    principal_id: str | None = None
+
+
+class UserIdentity(Schema):
+    """A user-assigned identity."""
+
+    properties: Principal | None = None
+
+
 class Claims(Schema):
     """Tags and properties of a model version."""
 

@@ -103,6 +103,12 @@ def held_by(cloud: Cloud, principal: str, *, groups: bool = False) -> list[Json]
     return _assignments(cloud, **{"$filter": asked})[0]
 
 
+def held_in_subscription(cloud: Cloud, principal: str) -> list[Json] | None:
+    """All role assignments in the subscription of one principal and of its groups; None if not all can be read."""
+    found, whole = _assignments(cloud, **{"$filter": f"assignedTo('{principal}')"})
+    return found if whole else None
+
+
 def count_assignments(cloud: Cloud) -> tuple[int | None, str]:
     """The number of role assignments of the subscription; None and the reason if not all can be read."""
     seen, why = try_read(lambda: _assignments(cloud))

@@ -22,6 +22,7 @@ NOT_CHECKED = (
     "endpoints and deployments of other workspaces of the subscription, which count towards its limits",
     "deny assignments, conditions on role assignments, and the right to attach a user-assigned identity",
     "policies that Azure Machine Learning evaluates itself, inside an initiative",
+    "environments of a registry",
     "whether a model's files, a scoring script or an image work",
 )
 

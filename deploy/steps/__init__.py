@@ -53,6 +53,7 @@ from deploy.steps import (
     policy_check,
     probe,
     quota_check,
+    reference_check,
     roles,
     traffic,
 )
@@ -72,6 +73,7 @@ STEP_TYPES: tuple[StepType, ...] = (
     limits_check,
     permission_check,
     policy_check,
+    reference_check,
     endpoint,
     identity_record,
     roles,
@@ -140,10 +142,10 @@ def permissions_needed(spec: EndpointSpec, steps: Sequence[Step]) -> Needs:
 
 
 def checks_of(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> list[Step]:
-    """The checks that depend on the steps of all types: names and limits, permissions, and policies."""
+    """The checks that depend on the steps of all types: names, limits, permissions, policies, references."""
     needs = permissions_needed(spec, steps)
     checks = [*limits_check.check(spec, steps, facts), *permission_check.check(spec, needs, facts)]
-    return [*checks, *policy_check.check(spec, steps, facts)]
+    return [*checks, *policy_check.check(spec, steps, facts), *reference_check.check(spec, steps, facts)]
 
 
 def is_in_effect(step: Step, world: World) -> bool:

@@ -13,7 +13,8 @@ from deploy import diff
 from deploy.cloud import endpoints, policies
 from deploy.cloud.connect import Cloud
 from deploy.cloud.error_translation import try_read
-from deploy.domain.arm import RELEASE_TAG, SLOTS, Facts, Json, address, facts_of
+from deploy.diff.pending import pending_deployments
+from deploy.domain.arm import SLOTS, Facts, Json, address, facts_of
 from deploy.domain.owners import is_unmanaged
 from deploy.domain.plan import Step, Verb
 from deploy.domain.report import Evidence
@@ -53,19 +54,11 @@ def _asks(cloud: Cloud, spec: EndpointSpec) -> dict[tuple[str, ...], dict[str, J
         names = sorted({spec.name, *(other.name for other in spec.siblings)})
         found[(_ENDPOINT,)] = _ask(cloud, _ENDPOINT, whole, cloud.workspace_id, names)
     there = endpoints.read_deployments(cloud, spec.name) if body else {}
-    for each in spec.deployments:
-        name = str(each["name"])
-        if not any(_has(spec, each, held) for held in there.values()):
-            names = sorted({name, *(SLOTS if len(spec.deployments) == 1 else ())})
-            scope = endpoints.endpoint_path(cloud, spec.name)
-            found[("deployment", name)] = _ask(cloud, "deployment", each, scope, names)
+    for each in pending_deployments(spec, there):
+        names = sorted({str(each["name"]), *(SLOTS if len(spec.deployments) == 1 else ())})
+        scope = endpoints.endpoint_path(cloud, spec.name)
+        found[("deployment", str(each["name"]))] = _ask(cloud, "deployment", each, scope, names)
     return found
-
-
-def _has(spec: EndpointSpec, document: Mapping[str, Json], held: Mapping[str, Json]) -> bool:
-    """Whether a deployment has the release of the files, and no field differs."""
-    tags = {**(document.get("tags") or {}), RELEASE_TAG: spec.releases[str(document["name"])]}
-    return not diff.changes({**document, "tags": tags}, held, diff.DEPLOYMENT)
 
 
 def _ask(cloud: Cloud, kind: str, document: Mapping[str, Json], scope: str, names: Sequence[str]) -> dict[str, Json]:
