@@ -49,6 +49,7 @@ from deploy.steps import (
     identity_record,
     limits_check,
     model_check,
+    network_check,
     permission_check,
     policy_check,
     probe,
@@ -74,6 +75,7 @@ STEP_TYPES: tuple[StepType, ...] = (
     permission_check,
     policy_check,
     reference_check,
+    network_check,
     endpoint,
     identity_record,
     roles,
@@ -142,10 +144,11 @@ def permissions_needed(spec: EndpointSpec, steps: Sequence[Step]) -> Needs:
 
 
 def checks_of(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> list[Step]:
-    """The checks that depend on the steps of all types: names, limits, permissions, policies, references."""
+    """The checks that depend on the steps of all types: names, limits, permissions, policies, references, network."""
     needs = permissions_needed(spec, steps)
     checks = [*limits_check.check(spec, steps, facts), *permission_check.check(spec, needs, facts)]
-    return [*checks, *policy_check.check(spec, steps, facts), *reference_check.check(spec, steps, facts)]
+    more = (policy_check, reference_check, network_check)
+    return [*checks, *(step for each in more for step in each.check(spec, steps, facts))]
 
 
 def is_in_effect(step: Step, world: World) -> bool:
