@@ -19,6 +19,7 @@ from deploy.clock import Clock, ScaledClock, SystemClock
 from deploy.cloud import github, response_schemas
 from deploy.cloud.arm import Arm
 from deploy.cloud.error_translation import translated_errors
+from deploy.cloud.name_server import resolve
 from deploy.cloud.poll_interval import PollInterval
 from deploy.cloud.transport import IMPORT_LOCK, RETRIES, open_sign_in
 from deploy.domain.arm import Json
@@ -44,6 +45,8 @@ class Hosts:
     authority: str | None = None
     storage: str | None = None
     """The suffix of storage accounts, for a cloud that azure-ai-ml does not know."""
+    private: str = ""
+    """The scoring host of an endpoint in the zone of the workspace's private endpoint; empty if it is unknown."""
 
     def named(self, cloud: str) -> dict[str, Json]:
         """Arguments of MLClient for this cloud; for a cloud that it does not know, complete metadata, so that it
@@ -64,7 +67,10 @@ class Hosts:
 
 CLOUDS = {
     "AzureCloud": Hosts(
-        "https://management.azure.com", "https://ml.azure.com/.default", "https://eastus.api.azureml.ms"
+        "https://management.azure.com",
+        "https://ml.azure.com/.default",
+        "https://eastus.api.azureml.ms",
+        private="https://{name}.{workspace}.inference.{region}.privatelink.api.azureml.ms",
     ),
     "AzureUSGovernment": Hosts(
         "https://management.usgovcloudapi.net",
@@ -101,6 +107,8 @@ class Cloud:
         self.credential = _credential(environment, hosts, clock)
         self.arm = Arm(hosts.manager, self.credential, f"{hosts.manager}/.default", clock, ca=ca)
         self.poll_interval = PollInterval()
+        self.addresses: Callable[[str], list[str]] = resolve
+        """The addresses of a host, from the name server of this machine."""
         self.unconfirmed: set[str] = set()
         """Paths of changes without a confirmed success: they are read before the change is sent again."""
         self.durations: Mapping[str, float] = {}
@@ -178,9 +186,12 @@ def connect(environment: Environment, root: Path, state: Path, clock: Clock, on_
             cloud.close()
         return
     with _emulator(state) as running, _variables(running.variables()):
-        hosts = Hosts(running.url, "https://ml.azure.com/.default", running.url, storage="core.windows.net")
+        hosts = Hosts(
+            running.url, "https://ml.azure.com/.default", running.url, storage="core.windows.net", private=running.url
+        )
         cloud = Cloud(environment, hosts, root, _paced(clock, state), ca=str(running.ca), on_secret=on_secret)
         cloud.durations = _durations(state)
+        cloud.addresses = partial(_addresses, state)
         cloud.why_no_scoring_script = partial(_why_no_scoring_script, state)
         cloud.why_unanswered = _why_unanswered
         try:
@@ -230,6 +241,12 @@ def _why_no_scoring_script(state: Path) -> str:
     from deploy import emulator
 
     return emulator.scoring_problem(state)
+
+
+def _addresses(state: Path, host: str) -> list[str]:
+    from deploy import emulator
+
+    return emulator.addresses(state, host)
 
 
 def _why_unanswered(model: str) -> str:

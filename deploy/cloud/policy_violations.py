@@ -20,7 +20,7 @@ _MOST = 5
 
 def explanation(error: Any) -> str:
     """The explanation of an error object of Azure; "" if it is no violation, or contains no details."""
-    parts = [text for violation in _violations(error) if (text := _policy(violation))]
+    parts = [text for violation in _violations(error) if (text := in_words(violation))]
     return "; ".join(dict.fromkeys(parts[:_MOST]))
 
 
@@ -53,7 +53,8 @@ def _identified(message: str) -> list[Mapping[str, Any]]:
     ]
 
 
-def _policy(info: Mapping[str, Any]) -> str:
+def in_words(info: Mapping[str, Any]) -> str:
+    """A violated policy (the `info` of a PolicyViolation) in words; "" if it has no name."""
     names = [info.get(key) for key in ("policyDefinitionDisplayName", "policyDefinitionName", "policyAssignmentName")]
     title = next((str(name) for name in names if name), "")
     scope, _, name = str(info.get("policyAssignmentId") or "").partition(_ASSIGNMENTS)

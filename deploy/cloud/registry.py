@@ -1,4 +1,4 @@
-"""Reads models of registries and workspaces."""
+"""Reads models of registries and workspaces, and environments of workspaces."""
 
 from __future__ import annotations
 
@@ -13,12 +13,17 @@ _REGISTRY = re.compile(
     r"azureml://registries/(?P<registry>[^/]+)/models/(?P<name>[^/]+)/(?:versions/(?P<version>[^/]+)|labels/(?P<label>[^/]+))"
 )
 _WORKSPACE = re.compile(r"azureml:(?P<name>[^:@/]+)(?::(?P<version>[^:/]+)|@(?P<label>[^:/]+))")
+_ARM_ID = re.compile(
+    r"(?:azureml:)?(?P<parent>/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\.MachineLearningServices"
+    r"/workspaces/[^/]+)/(?P<kind>models|environments)/(?P<name>[^/]+)/(?:versions/(?P<version>[^/]+)|labels/(?P<label>[^/]+))",
+    re.IGNORECASE,
+)
 _REGISTRY_VERSION = "2021-10-01-dataplanepreview"
 _WORKSPACE_VERSION = "2024-10-01"
 
 
 @dataclass(frozen=True)
-class Model:
+class Asset:
     """The version's ARM body (None if it does not exist), the newest version, and where it was looked up."""
 
     body: Json | None
@@ -27,28 +32,44 @@ class Model:
     published: bool
 
 
-def read_model(cloud: Cloud, reference: str) -> Model | None:
+def read_model(cloud: Cloud, reference: str) -> Asset | None:
     """The model version of a reference; None for a reference in a form that cannot be looked up. Raises CloudError."""
     if match := _REGISTRY.fullmatch(reference):
         parent = _registry_path(cloud, match["registry"])
         return _find(cloud, parent, _REGISTRY_VERSION, match, f"registry {match['registry']}")
+    return _of_workspace(cloud, reference, "models")
+
+
+def read_environment(cloud: Cloud, reference: str) -> Asset | None:
+    """The environment version of a reference to a workspace; None for any other reference. Raises CloudError."""
+    return _of_workspace(cloud, reference, "environments")
+
+
+def _of_workspace(cloud: Cloud, reference: str, kind: str) -> Asset | None:
     if match := _WORKSPACE.fullmatch(reference):
-        return _find(cloud, cloud.workspace_id, _WORKSPACE_VERSION, match, "the workspace's models")
-    return None
+        return _find(cloud, cloud.workspace_id, _WORKSPACE_VERSION, match, f"the workspace's {kind}", kind)
+    match = _ARM_ID.fullmatch(reference)
+    if match is None or match["kind"].lower() != kind:
+        return None
+    return _find(cloud, match["parent"], _WORKSPACE_VERSION, match, source(reference), kind)
 
 
 def source(reference: str) -> str:
     """Where the model of a reference is looked up."""
-    match = _REGISTRY.fullmatch(reference)
-    return f"registry {match['registry']}" if match else "the workspace's models"
+    if match := _REGISTRY.fullmatch(reference):
+        return f"registry {match['registry']}"
+    match = _ARM_ID.fullmatch(reference)
+    return f"the {match['kind'].lower()} of {match['parent'].rsplit('/', 1)[-1]}" if match else "the workspace's models"
 
 
-def _find(cloud: Cloud, parent: str | None, version: str, match: re.Match[str], source: str) -> Model:
+def _find(
+    cloud: Cloud, parent: str | None, version: str, match: re.Match[str], source: str, kind: str = "models"
+) -> Asset:
     """The version and the newest version; mostly one page of versions, newest first, contains both."""
     published = match.re is _REGISTRY
     if parent is None:
-        return Model(None, "", source, published)
-    what, path = f"read model {match['name']}", f"{parent}/models/{match['name']}/versions"
+        return Asset(None, "", source, published)
+    what, path = f"read {kind[:-1]} {match['name']}", f"{parent}/{kind}/{match['name']}/versions"
     page = cloud.arm.get(
         path, version, what, response_schemas.page(response_schemas.Version), **{"$orderBy": "createdtime desc"}
     )
@@ -57,7 +78,7 @@ def _find(cloud: Cloud, parent: str | None, version: str, match: re.Match[str], 
     body = next((row for row in found if not match["version"] or str(row["name"]) == match["version"]), None)
     if body is None and match["version"] and page is not None:
         body = cloud.arm.get(f"{path}/{match['version']}", version, what, response_schemas.Version)
-    return Model(body, newest, source, published)
+    return Asset(body, newest, source, published)
 
 
 def _registry_path(cloud: Cloud, registry: str) -> str | None:

@@ -87,6 +87,7 @@ class Assigned(Schema):
     role_definition_id: str
     principal_type: str | None = None
     description: str | None = None
+    created_on: str | None = None
 
 
 class Assignment(Schema):
@@ -101,6 +102,24 @@ class Definition(Schema):
     """A role."""
 
     name: str
+
+
+class Named(Schema):
+    """A resource of which only the name matters."""
+
+    name: str
+
+
+class Principal(Schema):
+    """The principal of a user-assigned identity."""
+
+    principal_id: str | None = None
+
+
+class UserIdentity(Schema):
+    """A user-assigned identity."""
+
+    properties: Principal | None = None
 
 
 class Claims(Schema):
@@ -213,6 +232,98 @@ class Autoscale(Schema):
     id: str
     name: str
     properties: Scaled | None = None
+
+
+class PolicyAssigned(Schema):
+    """The properties of a policy assignment."""
+
+    policy_definition_id: str
+    display_name: str | None = None
+    enforcement_mode: str | None = None
+
+
+class PolicyAssignment(Schema):
+    """A policy assignment."""
+
+    id: str
+    name: str
+    properties: PolicyAssigned
+
+
+class PolicyRule(Schema):
+    """The properties of a policy definition."""
+
+    mode: str | None = None
+
+
+class PolicyDefinition(Schema):
+    """A policy definition."""
+
+    properties: PolicyRule
+
+
+class PolicyInfo(Schema):
+    """The ids of a policy and its assignment."""
+
+    policy_definition_id: str | None = None
+    policy_assignment_id: str | None = None
+
+
+class Restriction(Schema):
+    """What a policy does with the values of a field."""
+
+    result: str
+    values: list[str] | None = None
+    policy: PolicyInfo | None = None
+    reason: str | None = None
+
+
+class FieldRestrictions(Schema):
+    """The restrictions of one field."""
+
+    field: str
+    restrictions: list[Restriction] | None = None
+
+
+class Expression(Schema):
+    """A condition of a policy, its value in the resource, and the value that it is compared with."""
+
+    path: str | None = None
+    expression: str | None = None
+
+
+class Evaluated(Schema):
+    """The conditions of a policy."""
+
+    evaluated_expressions: list[Expression] | None = None
+
+
+class Effect(Schema):
+    """What a policy does with a resource that is not compliant."""
+
+    policy_effect: str | None = None
+
+
+class Evaluation(Schema):
+    """A policy that the resource does not comply with."""
+
+    policy_info: PolicyInfo | None = None
+    evaluation_result: str | None = None
+    evaluation_details: Evaluated | None = None
+    effect_details: Effect | None = None
+
+
+class Evaluations(Schema):
+    """The policies that the resource does not comply with."""
+
+    policy_evaluations: list[Evaluation] | None = None
+
+
+class Restrictions(Schema):
+    """The answer of checkPolicyRestrictions."""
+
+    field_restrictions: list[FieldRestrictions] | None = None
+    content_evaluation_result: Evaluations | None = None
 
 
 @cache

@@ -95,9 +95,18 @@ def assignments(cloud: Cloud) -> list[Json] | None:
     return _assignments(cloud)[0]
 
 
-def held_by(cloud: Cloud, principal: str) -> list[Json] | None:
-    """The role assignments of one principal, as far as they can be read; None if reading is forbidden."""
-    return _assignments(cloud, **{"$filter": f"principalId eq '{principal}'"})[0]
+def held_by(cloud: Cloud, principal: str, *, groups: bool = False) -> list[Json] | None:
+    """The role assignments of one principal, as far as they can be read; None if reading is forbidden. `groups`: also
+    those of the groups that it belongs to.
+    """
+    asked = f"assignedTo('{principal}')" if groups else f"principalId eq '{principal}'"
+    return _assignments(cloud, **{"$filter": asked})[0]
+
+
+def held_in_subscription(cloud: Cloud, principal: str) -> list[Json] | None:
+    """All role assignments in the subscription of one principal and of its groups; None if not all can be read."""
+    found, whole = _assignments(cloud, **{"$filter": f"assignedTo('{principal}')"})
+    return found if whole else None
 
 
 def count_assignments(cloud: Cloud) -> tuple[int | None, str]:

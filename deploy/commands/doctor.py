@@ -20,7 +20,9 @@ NOT_CHECKED = (
     "whether the region has free machines: quota is a limit, not a reservation",
     "how full the shared quota pool is",
     "endpoints and deployments of other workspaces of the subscription, which count towards its limits",
-    "deny assignments, conditions on role assignments, policies, and the right to attach a user-assigned identity",
+    "deny assignments, conditions on role assignments, and the right to attach a user-assigned identity",
+    "policies that Azure Machine Learning evaluates itself, inside an initiative",
+    "environments of a registry",
     "whether a model's files, a scoring script or an image work",
 )
 

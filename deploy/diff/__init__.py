@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any
 
+from deploy.diff.bodies import to_body
 from deploy.diff.environment_versions import compare
 from deploy.diff.fields import DEPLOYMENT, ENDPOINT, LEFT_OUT, RECORDS, Change, Field, Mutability
 from deploy.diff.paths import ANY, Names, Part, at, dotted, fill, parts, spread, stars
@@ -32,6 +33,7 @@ __all__ = [
     "records",
     "resets",
     "stop_data_collection",
+    "to_body",
     "to_document",
 ]
 Json = Any

@@ -14,10 +14,14 @@ Json = Any
 
 @dataclass(frozen=True)
 class Conversion:
-    """`read` converts ARM's value to the form of CLI v2; `same` compares (desired, existing), both in that form."""
+    """`read` converts ARM's value to the form of CLI v2; `same` compares (desired, existing), both in that form.
+
+    `write` converts a value of CLI v2 to ARM's form; None: it depends on Azure.
+    """
 
     read: Callable[[Json], Json]
     same: Callable[[Json, Json], bool]
+    write: Callable[[Json], Json] = lambda value: value
 
 
 _DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?")
@@ -29,6 +33,12 @@ _ENUMS = {arm.lower(): word for word, arm in AUTH_MODES.items()} | {
     "userassigned": "user_assigned",
     "targetutilization": "target_utilization",
     "systemassigneduserassigned": "user_assigned",  # CLI v2 has no value for both
+}
+_ARM_WORDS = {
+    **AUTH_MODES,
+    "system_assigned": "SystemAssigned",
+    "user_assigned": "UserAssigned",
+    "target_utilization": "TargetUtilization",
 }
 
 
@@ -145,17 +155,40 @@ def _switch(value: Json) -> Json:
     return None if value is None else str(str(value).lower() in ("true", "enabled"))
 
 
+def _arm_word(value: Json) -> Json:
+    return _ARM_WORDS.get(str(value).lower(), value)
+
+
+def _iso_in(unit: float) -> Callable[[Json], Json]:
+    def write(value: Json) -> Json:
+        seconds = f"{value * unit:.6f}".rstrip("0").rstrip(".") if isinstance(value, int | float) else None
+        return f"PT{seconds}S" if seconds else None
+
+    return write
+
+
+def _arm_id(value: Json) -> Json:
+    """A reference that Azure does not have to resolve: a registry's version, or an ARM id."""
+    text = value.removeprefix("azureml:") if isinstance(value, str) else ""
+    text = value if text.startswith("//") else text
+    return text if text.startswith(("azureml://registries/", "/subscriptions/")) and "/labels/" not in text else None
+
+
 SAME = Conversion(_as_is, _equal)
 TEXT = Conversion(_as_is, lambda desired, existing: (desired or "") == (existing or ""))
 ENTRY = Conversion(_as_is, lambda desired, existing: existing is not None and str(desired) == str(existing))
-WORD = Conversion(_word, _same_word)
+WORD = Conversion(_word, _same_word, _arm_word)
 RATE = Conversion(_as_is, _same_rate)
-SECONDS = Conversion(_duration_in(1), _equal)
-MILLISECONDS = Conversion(_duration_in(0.001), _equal)
-ASSET = Conversion(short_reference, _same_asset)
-DATA = Conversion(_data, _same_data)
-IDENTITIES = Conversion(_identities, _same_identities)
-SWITCH = Conversion(_switch, _same_word)
+SECONDS = Conversion(_duration_in(1), _equal, _iso_in(1))
+MILLISECONDS = Conversion(_duration_in(0.001), _equal, _iso_in(0.001))
+ASSET = Conversion(short_reference, _same_asset, _arm_id)
+DATA = Conversion(_data, _same_data, lambda _: None)
+IDENTITIES = Conversion(
+    _identities, _same_identities, lambda value: {str(each["resource_id"]): {} for each in value or ()} or None
+)
+SWITCH = Conversion(
+    _switch, _same_word, lambda value: "Enabled" if str(value).lower() in ("true", "enabled") else "Disabled"
+)
 FLAG = Conversion(
     lambda value: None if value is None else str(value).lower() == "true",
     lambda desired, existing: desired == bool(existing),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from deploy.documents.fields import (
     GUID,
@@ -60,6 +60,9 @@ class Role(Document):
 class Probe(Document):
     """A real scoring request with an expected response. `image` and `body` are paths inside the template folder."""
 
+    source: Literal["runner"] = Field(
+        default="runner", alias="from", exclude=True, description="Where the request is sent from."
+    )
     type: Literal["http", "medimageparse", "medimageparse3d", "medimageinsight", "cxrreportgen", "gigapath"]
     image: str | None = Field(default=None, description="Sample image, a path inside the template folder.")
     text: str | None = Field(default=None, description="One prompt, or several separated by &.")
@@ -75,6 +78,16 @@ class Probe(Document):
         default=90.0, description="Time until the answer of one attempt is complete: 90s, 5m, or seconds."
     )
     max_answer_mb: Whole = Field(default=64, ge=1, le=1024, description="Largest answer that is read, in MB.")
+
+
+def _without_probe(value: Any) -> Any:
+    """`{from: none}` is no probe."""
+    return None if value == {"from": "none"} else value
+
+
+def _or_none(schema: dict[str, Any]) -> None:
+    none = {"type": "object", "properties": {"from": {"const": "none"}}, "required": ["from"]}
+    schema["anyOf"].append({**none, "additionalProperties": False})
 
 
 class RetryPolicy(Document):
@@ -115,7 +128,11 @@ class Pipeline(Document):
 
     quota: Quota = Quota()
     roles: tuple[Role, ...] = ()
-    probe: Probe | None = None
+    probe: Annotated[Probe | None, BeforeValidator(_without_probe)] = Field(
+        default=None,
+        description="A request before traffic moves. `{from: none}`: no probe, as this machine cannot send one.",
+        json_schema_extra=_or_none,
+    )
     rollout: Rollout = Rollout()
     retry: RetryPolicy = RetryPolicy()
     lease: LeasePolicy = LeasePolicy()

@@ -10,7 +10,18 @@ module of `deploy`. Stand-ins answer for models. `http/routes.py` lists the requ
 
 from __future__ import annotations
 
-from deploy.emulator.process.manage import MissingExtra, begin, clock, durations, embed, launch, requests, reset, stop
+from deploy.emulator.process.manage import (
+    MissingExtra,
+    addresses,
+    begin,
+    clock,
+    durations,
+    embed,
+    launch,
+    requests,
+    reset,
+    stop,
+)
 from deploy.emulator.process.pidfile import Running, find, has_unreadable_record
 from deploy.emulator.runtime.interpreter import save_scoring_python, scoring_problem
 from deploy.emulator.runtime.standins import why_unanswered
@@ -22,6 +33,7 @@ __all__ = [
     "MissingExtra",
     "Running",
     "WorldUnavailable",
+    "addresses",
     "begin",
     "clock",
     "durations",

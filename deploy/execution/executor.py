@@ -27,12 +27,12 @@ from deploy.cloud.connect import Cloud
 from deploy.domain.arm import Json
 from deploy.domain.plan import Plan, Step, Verb
 from deploy.domain.report import Evidence, Outcome, Report, State, as_json
-from deploy.errors import BUG, CONFLICTS, POOL_FULL, DeployError, Exit, Terminated, Transient
+from deploy.errors import BUG, CONFLICTS, POOL_FULL, CloudError, DeployError, Exit, Terminated, Transient
 from deploy.execution.progress import Event, EventKind
 from deploy.execution.scheduler import run_tasks
 from deploy.planning import duration
 from deploy.sanitize import sanitize
-from deploy.steps import ALL_STEP_TYPES, StepType, fails_alone
+from deploy.steps import ALL_STEP_TYPES, StepType, fails_alone, waits_for_role
 
 Emit = Callable[[Event], None]
 _FIRST_WAIT, _LONGEST_WAIT, _TICK = 5.0, 120.0, 5.0
@@ -235,12 +235,7 @@ class _EndpointRun:
             nonlocal attempts
             attempts += 1
             left = max(0.0, step.retry.deadline - (run.clock.monotonic() - began))
-            yield Wait(0, may_block=True)
-            with self._cached_reads(step):
-                result = step_type.run(run.cloud, replace(step, retry=replace(step.retry, deadline=left)))
-            if isinstance(result, Generator):
-                result = yield from run.watched(step, step_type, result)
-            return result or Evidence()
+            return (yield from self._attempt(step_type, replace(step, retry=replace(step.retry, deadline=left))))
 
         def failed(words: str, error: Mapping[str, Json], files: Mapping[str, bytes]) -> Outcome:
             seconds = run.clock.monotonic() - started
@@ -264,6 +259,21 @@ class _EndpointRun:
         seconds = run.clock.monotonic() - started
         run.event(EventKind.DONE, step, evidence.summary, attempts, seconds)
         return Outcome(step.address, step.verb, State.DONE, attempts, seconds, None, evidence)
+
+    def _attempt(self, step_type: StepType, step: Step) -> Task[Evidence]:
+        """One attempt. `after_role` of its error is true only if a role assignment may still take effect."""
+        yield Wait(0, may_block=True)
+        try:
+            with self._cached_reads(step):
+                result = step_type.run(self.run.cloud, step)
+            if isinstance(result, Generator):
+                result = yield from self.run.watched(step, step_type, result)
+            return result or Evidence()
+        except CloudError as error:
+            if error.after_role:
+                yield Wait(0, may_block=True)
+                error.after_role = waits_for_role(self.run.cloud, step, error)
+            raise
 
     def _cached_reads(self, step: Step) -> AbstractContextManager[None]:
         """Checks share what was read in the last seconds; a step that changes something reads again."""
@@ -292,7 +302,7 @@ class _EndpointRun:
             run.event(EventKind.RETRYING, step, words, state.attempt_number)
 
         return _Retrying(
-            retry=tenacity.retry_if_exception(lambda error: _is_transient(error, step)),
+            retry=tenacity.retry_if_exception(_is_transient),
             wait=pause,
             stop=should_stop,
             before_sleep=report_retry,
@@ -301,10 +311,9 @@ class _EndpointRun:
         )
 
 
-def _is_transient(error: BaseException, step: Step) -> bool:
+def _is_transient(error: BaseException) -> bool:
     """Whether a retry may succeed: Azure reports so, or a role is so new that it may not be in effect yet."""
-    fresh = step.retry.fresh_role and getattr(error, "after_role", False)
-    return isinstance(error, Transient) or fresh
+    return isinstance(error, Transient) or getattr(error, "after_role", False)
 
 
 def execute(

@@ -71,7 +71,7 @@ def trusts(
     """The trust of the jobs that plan, apply and reap. `guids`: built-in role -> its GUID."""
     name = environment.name
     subscription = f"/subscriptions/{environment.subscription_id}"
-    reading = [Grant("Reader", subscription, "reads the workspace, role assignments and the quota")]
+    reading = [Grant("Reader", subscription, "reads the workspace, role assignments, policies and the quota")]
     writing = [*reading, *_writing(environment, specs, guids)]
     form = "ids" if repository.owner_id and repository.id else "names"
     found = []

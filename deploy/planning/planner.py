@@ -133,8 +133,10 @@ def plan_release(
     """
     draft = draft_release(environment, specs, facts, choices, siblings=siblings)
     excused = refusals.of_caller(draft.findings) if choices.for_another else []
-    findings = [finding for finding in draft.findings if finding not in excused]
+    elsewhere = refusals.of_machine(draft.findings) if choices.for_another else []
+    findings = [finding for finding in draft.findings if finding not in (*excused, *elsewhere)]
     notes = (*draft.notes, *(f"The identity that applies this needs more permissions: {f.cause}." for f in excused))
+    notes += tuple(f"The machine that applies this must reach {f.address}: {f.cause}." for f in elsewhere)
     made = build_plan(environment, specs, draft.steps, draft.rescue, facts, findings, notes, fallback=draft.fallback)
     return replace(
         made,
@@ -230,7 +232,7 @@ def _mark_after_new_role(steps: Sequence[Step]) -> list[Step]:
     marked, fresh = [], False
     for step in steps:
         marked.append(replace(step, retry=replace(step.retry, fresh_role=True)) if fresh else step)
-        fresh = fresh or (step.verb is Verb.CREATE and grants_access(step))
+        fresh = fresh or grants_access(step)
     return marked
 
 

@@ -50,6 +50,11 @@ def of_caller(findings: Sequence[Finding]) -> list[Finding]:
     return [finding for finding in findings if finding.code in ("AML250", "AML251")]
 
 
+def of_machine(findings: Sequence[Finding]) -> list[Finding]:
+    """The findings about the network of this machine."""
+    return [finding for finding in findings if finding.code == "AML266"]
+
+
 def unmanaged(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> list[str]:
     """The unmanaged resources with the names of an entry, in words, without those that these steps adopt. For an
     unmanaged endpoint, its deployments are not listed.

@@ -18,7 +18,7 @@ generator: it yields its waits (`deploy.clock.Wait`) and returns the evidence. T
     fails_alone(step)                        whether a deletion of the endpoint continues after its failure; default: no
     NEEDS_CORES                              its steps wait until the cores of a deployment are free
     PROVISIONS                               `--jobs` limits how many of its steps run at once, except deletions
-    GRANTS_ACCESS                            after it creates something, Azure may refuse access for minutes
+    grants_access(step)                      whether Azure may refuse access for minutes after it; default: no
     OUTLIVES_ENDPOINT                        its facts do not depend on the endpoint
     VOLATILE_FACTS                           kinds of facts that are read again right before the first change
 
@@ -32,12 +32,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 from deploy.clock import Task
+from deploy.cloud import role_age
 from deploy.cloud.connect import Cloud
 from deploy.diff import effects
 from deploy.domain.arm import Facts, Json
 from deploy.domain.plan import Desired, Difference, Step, Verb, World
 from deploy.domain.report import Evidence
 from deploy.domain.spec import EndpointSpec
+from deploy.errors import CloudError
 from deploy.preflight.permissions import Needs
 from deploy.steps import (
     alias,
@@ -48,9 +50,12 @@ from deploy.steps import (
     identity_record,
     limits_check,
     model_check,
+    network_check,
     permission_check,
+    policy_check,
     probe,
     quota_check,
+    reference_check,
     roles,
     traffic,
 )
@@ -69,6 +74,9 @@ STEP_TYPES: tuple[StepType, ...] = (
     model_check,
     limits_check,
     permission_check,
+    policy_check,
+    reference_check,
+    network_check,
     endpoint,
     identity_record,
     roles,
@@ -111,7 +119,15 @@ def needs_cores(step: Step) -> bool:
 
 def grants_access(step: Step) -> bool:
     """Whether a step creates a role assignment or an identity, so that later steps may be refused for minutes."""
-    return bool(step.verb is Verb.CREATE and _answer(step, "GRANTS_ACCESS", default=False))
+    method = _answer(step, "grants_access", default=None)
+    return bool(method and method(step))
+
+
+def waits_for_role(cloud: Cloud, step: Step, error: CloudError) -> bool:
+    """Whether a refusal of access can end by itself, because a role assignment is not yet effective."""
+    document, planned = step.body.get("document") or {}, step.retry.fresh_role
+    named = step.body.get("endpoint") or document.get("endpoint_name") or document.get("name")
+    return role_age.may_take_effect(cloud, str(named), error, planned=planned) if named else planned
 
 
 def fails_alone(step: Step, later: Sequence[Step]) -> bool:
@@ -144,9 +160,11 @@ def permissions_needed(spec: EndpointSpec, steps: Sequence[Step]) -> Needs:
 
 
 def checks_of(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> list[Step]:
-    """The checks that depend on the steps of all types: names and limits, and permissions."""
+    """The checks that depend on the steps of all types: names, limits, permissions, policies, references, network."""
     needs = permissions_needed(spec, steps)
-    return [*limits_check.check(spec, steps, facts), *permission_check.check(spec, needs, facts)]
+    checks = [*limits_check.check(spec, steps, facts), *permission_check.check(spec, needs, facts)]
+    more = (policy_check, reference_check, network_check)
+    return [*checks, *(step for each in more for step in each.check(spec, steps, facts))]
 
 
 def is_in_effect(step: Step, world: World) -> bool:

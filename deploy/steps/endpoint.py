@@ -26,7 +26,6 @@ from deploy.preflight import permissions as rights
 from deploy.preflight import refusals
 
 NAME = "endpoint"
-GRANTS_ACCESS = True
 _HISTORY = tuple(f"tags.{name}" for name in history.TAGS)
 _TRAFFIC = (("traffic", "traffic"), ("mirror_traffic", "mirrorTraffic"))
 
@@ -162,6 +161,13 @@ def permissions(spec: EndpointSpec, step: Step) -> tuple[str, Sequence[str]]:  #
     flag = str(properties.get("enforce_access_to_default_secret_stores", "")).lower()
     secrets = rights.SECRETS if flag == "enabled" and step.verb is Verb.CREATE else ()
     return "workspace", (*rights.ENDPOINT_WRITE, *secrets)
+
+
+def grants_access(step: Step) -> bool:
+    """Azure assigns roles to the system identity of a new endpoint; a user-assigned identity has its roles already."""
+    document = step.body.get("document") or {}
+    kind = str((document.get("identity") or {}).get("type") or "system_assigned")
+    return step.verb is Verb.CREATE and kind == "system_assigned"
 
 
 def run(cloud: Cloud, step: Step) -> Task[Evidence | None]:

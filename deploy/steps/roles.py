@@ -29,7 +29,6 @@ from deploy.preflight import permissions as rights
 from deploy.text import count
 
 NAME = "role"
-GRANTS_ACCESS = True
 _WHY_REMOVED = {
     "amldeploy": "assigned by amldeploy and no longer in the files",
     "azure": "assigned by Azure to the endpoint's identity",
@@ -168,6 +167,11 @@ def permissions(spec: EndpointSpec, step: Step) -> tuple[str, Sequence[str]]:  #
 def fails_alone(step: Step) -> bool:
     """The removal or transfer of an assignment: the permission to delete an endpoint does not include it."""
     return step.verb is Verb.DELETE or "id" in step.body
+
+
+def grants_access(step: Step) -> bool:
+    """A new role assignment takes minutes to take effect."""
+    return step.verb is Verb.CREATE
 
 
 def run(cloud: Cloud, step: Step) -> Evidence | None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from deploy import emulator
+from deploy import commands, emulator
 from tests.laws.stage import MOST_SENDS, Stage
 
 BUSY = {
@@ -105,3 +105,15 @@ def test_an_apply_needs_few_requests(stage: Stage) -> None:
     assert asked["OnlineEndpoints_Get"] <= 3 * len(keys)  # creation, read before the traffic update, traffic update
     assert asked["OnlineDeployments_Get"] <= 2 * len(keys)
     assert asked["OperationsStatus_Get"] == 0
+
+
+def test_a_plan_without_changes_reads_no_policy(stage: Stage) -> None:
+    """Policies are only asked about for what is created or changed."""
+    stage.begin("1")
+    assert stage.apply().exit == 0
+    after = stage.last()
+    assert commands.plan(stage.world.project, "law").steps == ()
+    assert not any("Polic" in row["operation"] for row in emulator.requests(stage.state, after=after))
+    stage.want("2")
+    commands.plan(stage.world.project, "law")
+    assert any("Polic" in row["operation"] for row in emulator.requests(stage.state, after=after))

@@ -202,7 +202,8 @@ def pipeline(checked: Checked, endpoint: Checked, folder: Path) -> Problems:
     if quota.get("fallback") and quota.get("capacity") != "shared":
         cause = "quota.fallback needs shared quota, but quota.capacity is not shared."
         yield problem(source, ("quota", "fallback"), "AML135", cause, "Add `capacity: shared`, or remove it.")
-    yield from _probe(source, document.get("probe") or {}, folder)
+    probe = document.get("probe") or {}
+    yield from _probe(source, {} if probe == {"from": "none"} else probe, folder)
 
 
 def renewable(pipeline: Checked, endpoint: Checked) -> Problems:

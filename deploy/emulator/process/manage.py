@@ -181,6 +181,21 @@ def durations(state: Path) -> dict[str, float]:
     return {name: float(value) for name, value in recorded.items() if type(value) in (int, float)}
 
 
+def addresses(state: Path, host: str) -> list[str]:  # noqa: ARG001 every private host is on this machine
+    """What the name server of the caller's network answers for a private host, by the setting `caller_network`.
+
+    Inside the virtual network it is the address on which the emulator listens, outside it a public one.
+    """
+    from deploy.emulator.seed.open_world import open_world
+    from deploy.emulator.world import settings
+
+    world = open_world(state / WORLD)
+    try:
+        return ["20.62.128.0" if settings.get(world, "caller_network") == "outside" else "127.0.0.1"]
+    finally:
+        world.close()
+
+
 def _spawn(state: Path, port: int, profile: str, throttle: bool | None) -> subprocess.Popen[bytes]:
     private_files.folder(state)
     root = str(Path(__file__).parents[3])

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from deploy import diff
+from deploy.diff import values
 from deploy.documents.json_schema import MODELS
 from deploy.domain.put_merge import AZURE_VARIABLES, merged_properties
 from tests.table import samples_of
@@ -139,6 +140,24 @@ def test_every_row_reads_both_spellings(table: tuple[diff.Field, ...], row: diff
 
         assert diff.to_document(body, [row]) == _nest(row.yaml, sample.yaml)
         assert diff.changes(_nest(row.yaml, sample.yaml), body, table) == ()
+
+
+@pytest.mark.parametrize(("table", "row"), ROWS)
+def test_a_written_body_means_the_same(table: tuple[diff.Field, ...], row: diff.Field) -> None:
+    """The body of a document has the field in ARM's spelling, or the path is listed as left out."""
+    for sample in samples_of(row):
+        document = _nest(row.yaml, sample.yaml)
+        body, left_out = diff.to_body(document, table)
+
+        if left_out:
+            local = str(sample.yaml).startswith("azureml:") and "registries" not in str(sample.yaml)
+            assert local or row.yaml.startswith(("environment_variables", "data_collector"))
+            assert body == {}
+        else:
+            assert diff.changes(document, body, table) == ()
+            assert diff.to_document(body, [row]) == document
+            if row.conversion is values.WORD:
+                assert str(body).lower() == str(_nest(row.arm, sample.arm)).lower()
 
 
 @pytest.mark.parametrize("name", TABLES)
