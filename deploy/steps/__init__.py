@@ -52,6 +52,7 @@ from deploy.steps import (
     quota_check,
     roles,
     traffic,
+    version_check,
 )
 
 
@@ -66,6 +67,7 @@ class StepType(Protocol):
 STEP_TYPES: tuple[StepType, ...] = (
     quota_check,
     model_check,
+    version_check,
     limits_check,
     permission_check,
     endpoint,
