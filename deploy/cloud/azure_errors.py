@@ -199,7 +199,7 @@ ERROR_RULES = (
         r"Asset paths cannot be updated|is already registered and cannot be changed"
         r"|existing asset's data uri cannot be changed",
         "AML334", RetryKind.FINAL,
-        "Set another version of this model, environment or code in the deployment file, or leave the version out",
+        "Write a new version of this model or environment, or leave the version out: each release then gets one",
     ),
     _row(
         r"\bWorkspaceManagedNetworkNotReady\b", "AML343", RetryKind.FINAL,

@@ -1,4 +1,4 @@
-"""Reads models of registries and workspaces, and environments of workspaces."""
+"""Reads models of registries and workspaces, and versions of the workspace's assets."""
 
 from __future__ import annotations
 
@@ -70,15 +70,28 @@ def _find(
     if parent is None:
         return Asset(None, "", source, published)
     what, path = f"read {kind[:-1]} {match['name']}", f"{parent}/{kind}/{match['name']}/versions"
+    body, names = _version(cloud, path, version, what, match["version"] or "")
+    return Asset(body, names[0] if names else "", source, published)
+
+
+def read_version(cloud: Cloud, kind: str, name: str, version: str) -> tuple[Json | None, list[str]]:
+    """A version of a workspace's asset, such as `models`: its ARM body (None if it does not exist), and the newest
+    versions of the asset. Raises CloudError.
+    """
+    path, what = f"{cloud.workspace_id}/{kind}/{name}/versions", f"read version {version} of {kind}/{name}"
+    return _version(cloud, path, _WORKSPACE_VERSION, what, version)
+
+
+def _version(cloud: Cloud, path: str, api_version: str, what: str, version: str) -> tuple[Json | None, list[str]]:
+    """The body of a version ("": the newest one), and the names of the first page of versions, newest first."""
     page = cloud.arm.get(
-        path, version, what, response_schemas.page(response_schemas.Version), **{"$orderBy": "createdtime desc"}
+        path, api_version, what, response_schemas.page(response_schemas.Version), **{"$orderBy": "createdtime desc"}
     )
     found = page["value"] if page else []
-    newest = str(found[0]["name"]) if found else ""
-    body = next((row for row in found if not match["version"] or str(row["name"]) == match["version"]), None)
-    if body is None and match["version"] and page is not None:
-        body = cloud.arm.get(f"{path}/{match['version']}", version, what, response_schemas.Version)
-    return Asset(body, newest, source, published)
+    body = next((row for row in found if not version or str(row["name"]) == version), None)
+    if body is None and version and page is not None:
+        body = cloud.arm.get(f"{path}/{version}", api_version, what, response_schemas.Version)
+    return body, [str(row["name"]) for row in found]
 
 
 def _registry_path(cloud: Cloud, registry: str) -> str | None:

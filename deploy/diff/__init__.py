@@ -168,6 +168,10 @@ def to_document(existing: Mapping[str, Json], table: Sequence[Field]) -> dict[st
             for name in path[:-1]:
                 inner = inner.setdefault(str(name), {})
             inner[str(path[-1])] = value
+    if not at(
+        document, _COLLECTIONS
+    ):  # a data collector without collections collects nothing, and no file can have one
+        document.pop("data_collector", None)
     return document
 
 

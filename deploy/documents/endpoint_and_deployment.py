@@ -10,11 +10,15 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Strict, Tag
 
 from deploy.documents.fields import (
+    COLLECTION,
+    DATA,
     IDENTITY,
-    Asset,
+    AssetName,
     Count,
     Document,
+    EnvironmentReference,
     Flag,
+    ModelReference,
     Name,
     Percent,
     Scalar,
@@ -71,14 +75,14 @@ class InlineModel(Document):
     """A model that is registered with the deployment."""
 
     schema_: str | None = Field(default=None, alias="$schema")
-    name: str | None = None
+    name: AssetName | None = None
     version: Scalar = None
-    path: str = Field(description="File or folder relative to this file, or a URI.")
+    path: str = Field(min_length=1, description="File or folder relative to this file; with a name also a URI.")
     type: Literal["custom_model", "mlflow_model", "triton_model"] = "custom_model"
     description: str | None = None
     tags: StringMap = Field(default={})
     properties: StringMap = Field(default={})
-    flavors: dict[str, Any] = Field(default={})
+    flavors: dict[str, dict[str, Any]] = Field(default={})
     stage: str | None = None
     datastore: str | None = None
 
@@ -109,9 +113,9 @@ class InlineEnvironment(Document):
     """An environment that is registered with the deployment."""
 
     schema_: str | None = Field(default=None, alias="$schema")
-    name: str | None = None
+    name: AssetName | None = None
     version: Scalar = None
-    image: str | None = None
+    image: str | None = Field(default=None, min_length=1)
     conda_file: Annotated[
         Annotated[str, Tag("reference")] | Annotated[dict[str, Any], Tag("inline")], Discriminator(union_tag)
     ] = Field(default="", description="File relative to this file, or its content.")
@@ -120,7 +124,6 @@ class InlineEnvironment(Document):
     os_type: Literal["linux", "windows", "Linux", "Windows"] = "linux"
     description: str | None = None
     tags: StringMap = Field(default={})
-    properties: StringMap = Field(default={})
     datastore: str | None = None
 
 
@@ -157,8 +160,8 @@ class LivenessProbe(ReadinessProbe):
 class DataAsset(Document):
     """The data asset for collected data."""
 
-    name: str | None = None
-    path: str | None = None
+    name: AssetName | None = None
+    path: str | None = Field(default=None, pattern=DATA, description="A path in a datastore.")
     version: Scalar = None
 
 
@@ -166,9 +169,7 @@ class Collection(Document):
     """One collection. The collections `request` and `response` contain the payloads."""
 
     enabled: Literal[True, False, "True", "False", "true", "false"]
-    data: Annotated[
-        Annotated[str, Tag("reference")] | Annotated[DataAsset, Tag("inline")], Discriminator(union_tag)
-    ] = ""
+    data: DataAsset = DataAsset()
     client_id: str | None = None
 
 
@@ -181,7 +182,7 @@ class RequestLogging(Document):
 class DataCollector(Document):
     """Collects requests and responses."""
 
-    collections: dict[str, Collection] = Field(default={})
+    collections: dict[Annotated[str, Field(pattern=COLLECTION)], Collection] = Field(min_length=1)
     rolling_rate: Literal["minute", "hour", "day", "Minute", "Hour", "Day"] = "hour"
     sampling_rate: Annotated[float, Strict()] = Field(default=1.0, ge=0, le=1)
     request_logging: RequestLogging = RequestLogging()
@@ -198,12 +199,13 @@ class DeploymentDocument(Document):
     tags: StringMap = Field(default={})
     properties: StringMap = Field(default={}, description="Properties can be added, but not changed or removed.")
     model: Annotated[
-        Annotated[Asset, Tag("reference")] | Annotated[InlineModel, Tag("inline")], Discriminator(union_tag)
+        Annotated[ModelReference, Tag("reference")] | Annotated[InlineModel, Tag("inline")], Discriminator(union_tag)
     ] = Field(default="azureml:", description="azureml:<name>:<version>, a model in a registry, or an inline model.")
     model_mount_path: str | None = None
     code_configuration: Code | None = None
     environment: Annotated[
-        Annotated[Asset, Tag("reference")] | Annotated[InlineEnvironment, Tag("inline")], Discriminator(union_tag)
+        Annotated[EnvironmentReference, Tag("reference")] | Annotated[InlineEnvironment, Tag("inline")],
+        Discriminator(union_tag),
     ] = Field(
         default="azureml:",
         description="azureml:<name>:<version>, an environment in a registry, or an inline environment.",

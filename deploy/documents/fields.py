@@ -18,6 +18,20 @@ SCOPE = (
     r"^(endpoint|workspace|workspace_storage|workspace_registry|workspace_keyvault|resource_group|/subscriptions/.+)$"
 )
 GUID = r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
+_WORKSPACE_ASSET = (
+    r"/?subscriptions/[^/\s]+/resourceGroups/[^/\s]+/providers/Microsoft\.MachineLearningServices/workspaces/[^/\s]+"
+)
+_REFERENCE = (
+    r"^azureml:([^:@/\s]+:[^:@/\s]+|[^:@/\s]+@[^:@/\s]+"
+    rf"|//registries/[^/\s]+/KIND/[^/\s]+/(versions|labels)/[^/\s]+|{_WORKSPACE_ASSET}/KIND/[^/\s]+/versions/[^/\s]+"
+)
+MODEL = _REFERENCE.replace("KIND", "models") + ")$"
+ENVIRONMENT = _REFERENCE.replace("KIND", "environments") + r"|AzureML-[^:@/\s]+)$"
+CODE = rf"^azureml:([^:@/\s]+:[^:@/\s]+|{_WORKSPACE_ASSET}/codes/[^/\s]+/versions/[^/\s]+)$"
+"""References that azure-ai-ml can resolve; only an environment of Azure (`AzureML-...`) needs no version."""
+DATA = r"^azureml://(subscriptions/[^/\s]+/resource[gG]roups/[^/\s]+/workspaces/[^/\s]+/)?datastores/[^/\s]+/paths/\S+$"
+COLLECTION = r"^[a-zA-Z0-9._-]{1,100}$"
+ASSET_NAME = r"^[a-zA-Z0-9][a-zA-Z0-9._-]{0,254}$"
 IDENTITY = (
     rf"^/subscriptions/{GUID[1:-1]}/resource[gG]roups/{RESOURCE_GROUP[1:-1]}"
     r"/providers/[mM]icrosoft\.[mM]anaged[iI]dentity/user[aA]ssigned[iI]dentities/[a-zA-Z0-9][a-zA-Z0-9_-]{2,127}$"
@@ -94,7 +108,9 @@ Scalar = Annotated[Any, AfterValidator(_scalar), WithJsonSchema({"type": ["strin
 """Converted to text; a number or boolean as it was written."""
 StringMap = dict[str, Scalar]
 Name = Annotated[str, Field(pattern=NAME, min_length=3, max_length=32)]
-Asset = Annotated[str, Field(pattern=r"^azureml:.+$")]
+ModelReference = Annotated[str, Field(pattern=MODEL)]
+EnvironmentReference = Annotated[str, Field(pattern=ENVIRONMENT)]
+AssetName = Annotated[str, Field(pattern=ASSET_NAME)]
 Switch = Literal["enabled", "disabled"]
 
 

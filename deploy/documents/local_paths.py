@@ -23,5 +23,10 @@ def local_paths(document: Mapping[str, Any], folder: Path) -> Iterator[tuple[Fie
     """The path of each field that refers to a local file or folder, and its path; relative paths start at `folder`."""
     for field_path in _FIELDS:
         value = at(document, field_path)
-        if isinstance(value, str) and value and not _ADDRESS.match(value):
+        if is_local(value):
             yield field_path, folder / value
+
+
+def is_local(value: Any) -> bool:
+    """Whether the value of one of these fields is a path, and neither a URI nor a reference to an asset."""
+    return isinstance(value, str) and bool(value) and not _ADDRESS.match(value)

@@ -18,7 +18,7 @@ from deploy.errors import Finding, Refused
 from deploy.planning import fallback, slots
 from deploy.planning.build import build_plan
 from deploy.planning.slots import choose_slot
-from deploy.preflight import check_result, exposure, guards, headroom, limits, refusals
+from deploy.preflight import asset_versions, check_result, exposure, guards, headroom, limits, refusals
 from deploy.steps import STEP_TYPES, StepType, checks_of, deployment, endpoint, grants_access, plan, probe, traffic
 
 
@@ -108,7 +108,7 @@ def draft_release(
             fallback_steps += _fallback(spec, own, seen)  # which deletes the endpoint that exists
     findings += [*check_result.findings(steps), *headroom.limits_exceeded_together(steps)]
     beyond, warnings = limits.too_many(steps, facts, environment)
-    findings += beyond
+    findings += [*beyond, *asset_versions.conflicts(steps)]
     findings += exposure.refused(environment, exposed, allowed=choices.allow_exposure)
     findings += guards.too_many(environment, specs, facts, steps, siblings or {})
     unprobed = [spec for spec in specs if not choices.restored and guards.moves_unprobed(spec, steps, facts[spec.key])]

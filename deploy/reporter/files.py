@@ -63,12 +63,17 @@ def _absolute(document: Mapping[str, Json], folder: Path) -> dict[str, Json]:
     return whole
 
 
+_FOLDED = ("\x85", "\u2028", "\u2029")
+"""Line ends that PyYAML writes as they are and reads as a space or a line end."""
+
+
 class _Dumper(yaml.SafeDumper):
-    """Quotes each text that YAML 1.1 or YAML 1.2 would parse as another type."""
+    """Quotes each text that YAML 1.1 or YAML 1.2 would parse as another type, and escapes line ends that they fold."""
 
 
 def _text(dumper: yaml.SafeDumper, value: str) -> yaml.Node:
     style = None if isinstance(yaml12.resolve(value), str) else "'"
+    style = '"' if any(end in value for end in _FOLDED) else style
     return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
 
 

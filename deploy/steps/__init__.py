@@ -58,6 +58,7 @@ from deploy.steps import (
     reference_check,
     roles,
     traffic,
+    version_check,
 )
 
 
@@ -72,6 +73,7 @@ class StepType(Protocol):
 STEP_TYPES: tuple[StepType, ...] = (
     quota_check,
     model_check,
+    version_check,
     limits_check,
     permission_check,
     policy_check,

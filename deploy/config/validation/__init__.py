@@ -42,8 +42,11 @@ _TEXTS: tuple[FieldPath, ...] = (
     ("tags",),
     ("properties",),
     ("environment_variables",),
-    *((part, name) for part in ("model", "environment") for name in ("tags", "properties", "version")),
+    *((part, name) for part in ("model", "environment") for name in ("tags", "version")),
+    ("model", "properties"),
 )
+_CONTENT: tuple[FieldPath, ...] = (("environment", "conda_file"), ("model", "flavors"))
+"""Fields whose content is no part of the schema."""
 
 
 @dataclass(frozen=True)
@@ -206,13 +209,15 @@ def _probe_files(rendered: Rendered, pipeline: Pipeline) -> str:
 
 def _document(source: Source) -> dict[str, Json]:
     """The document to send to Azure: values of text fields as text, as they were written."""
-    document: dict[str, Json] = {key: _copy(item) for key, item in source.value.items() if item is not None}
+    document: dict[str, Json] = _copy(source.value)
     for field_path in _TEXTS:
         around, node = at(document, field_path[:-1]), source.find(field_path)
         if isinstance(around, dict) and node and node.value is not None:
             around[str(field_path[-1])] = _texts(node)
-    for collection in (at(document, ("data_collector", "collections")) or {}).values():
+    for name, collection in (at(document, ("data_collector", "collections")) or {}).items():
         collection["enabled"] = str(collection["enabled"]).capitalize()
+        if at(collection, ("data", "version")) is not None:
+            collection["data"]["version"] = source.text(("data_collector", "collections", name, "data", "version"))
     return document
 
 
@@ -222,10 +227,12 @@ def _texts(node: Node) -> Json:
     return as_text(node.value, node.source_text)
 
 
-def _copy(value: Json) -> Any:
+def _copy(value: Json, field_path: FieldPath = ()) -> Any:
+    """A copy without keys that have no value, which azure-ai-ml refuses."""
     if isinstance(value, dict):
-        return {key: _copy(item) for key, item in value.items()}
-    return [_copy(item) for item in value] if isinstance(value, list) else value
+        own = field_path[:2] in _CONTENT
+        return {key: _copy(item, (*field_path, key)) for key, item in value.items() if own or item is not None}
+    return [_copy(item, field_path) for item in value] if isinstance(value, list) else value
 
 
 def _trees(document: Mapping[str, Json], source: Source, folder: Path, root: Path) -> dict[str, tuple[str, Entries]]:

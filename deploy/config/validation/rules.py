@@ -11,6 +11,7 @@ from pathlib import Path
 
 from deploy import probes
 from deploy.config.validation import folders
+from deploy.config.validation.assets import assets
 from deploy.config.validation.schema import Checked, problem
 from deploy.documents.local_paths import local_paths
 from deploy.documents.locations import FieldPath, Source, at, did_you_mean
@@ -96,10 +97,11 @@ def deployment(checked: Checked, endpoint: Checked, folder: Path, root: Path) ->
         yield problem(source, ("endpoint_name",), "AML131", cause, "Use the same name.")
     for field_path, path in local_paths(document, folder):
         yield from _local(source, field_path, path, root)
+    yield from assets(source, document, folder)
     code = document.get("code_configuration") or {}
-    if bool(code.get("code")) != bool(code.get("scoring_script")):
+    if "code_configuration" in document and not (code.get("code") and code.get("scoring_script")):
         cause = "code_configuration needs both code and scoring_script."
-        yield problem(source, ("code_configuration",), "AML128", cause, "Add the other one.")
+        yield problem(source, ("code_configuration",), "AML128", cause, "Add what is missing.")
     elif code.get("code") and not _scores(folder / code["code"], code["scoring_script"]):
         cause = f"There is no file {code['scoring_script']!r} in {code['code']!r}."
         cure = did_you_mean(str(code["scoring_script"]), _names_in(folder / code["code"]), "Check the name.")

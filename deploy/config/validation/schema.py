@@ -13,7 +13,19 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from deploy.documents.endpoint_and_deployment import DeploymentDocument
-from deploy.documents.fields import GUID, IDENTITY, NAME, RESOURCE_GROUP, SCOPE, WORKSPACE
+from deploy.documents.fields import (
+    ASSET_NAME,
+    COLLECTION,
+    DATA,
+    ENVIRONMENT,
+    GUID,
+    IDENTITY,
+    MODEL,
+    NAME,
+    RESOURCE_GROUP,
+    SCOPE,
+    WORKSPACE,
+)
 from deploy.documents.locations import FieldPath, Source, as_text, did_you_mean
 from deploy.documents.yaml12 import kind
 from deploy.errors import Problem
@@ -45,11 +57,19 @@ _PATTERNS = {
         "is not the ARM id of a user-assigned identity",
         "Use the full id: /subscriptions/.../providers/Microsoft.ManagedIdentity/userAssignedIdentities/<name>.",
     ),
-    "^azureml:.+$": (
+    MODEL: (
         "AML122",
         "is not a valid asset reference",
-        "Use azureml:<name>:<version> or azureml://registries/....",
+        "Use azureml:<name>:<version> or azureml://registries/...; for a path `model: {name: <name>, path: <path>}`.",
     ),
+    ENVIRONMENT: (
+        "AML122",
+        "is not a valid asset reference",
+        "Use azureml:<name>:<version>, azureml:<name>@latest or azureml://registries/....",
+    ),
+    ASSET_NAME: ("AML123", "is not a valid name", "Use letters, digits, and . _ - , and start with a letter or digit."),
+    COLLECTION: ("AML123", "is not a valid name", "Use letters, digits, and . _ - ."),
+    DATA: ("AML122", "is not a path in a datastore", "Use azureml://datastores/<datastore>/paths/<path>."),
 }
 _LIMITS = {
     "greater_than": "more than {gt}",

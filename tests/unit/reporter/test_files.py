@@ -18,11 +18,14 @@ from deploy.reporter import cli_files
 AMBIGUOUS = (
     "0o10", "1e3", "010", "0x1f", "1_000", "12:30:45", "no", "Yes", "on", "null", "~", "", "true", ".inf", ".NaN",
     "-.5", "2026-01-01", "=", "<<", "+1", "1.", "0b1", "- a", "a: b", "#", "'", '"', " a ", "a\nb",
+    "a\x85b", "\x85", "a\u2028b", "a\u2029 b", "\ufeffa", "a\tb", "\t", "a ", "a\r\nb", "a\rb", "\n", "\x7f", "\x1b",
+    "\xa0", "a\n\n b \n", "x" * 130 + " y",
 )  # fmt: skip
 TEXTS = st.one_of(
     st.sampled_from(AMBIGUOUS),
     st.from_regex(r"[-+.0-9eExobINFnaft_:~]{1,8}", fullmatch=True),
-    st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Zl", "Zp", "Co", "Cn"]), max_size=30),
+    st.text(st.sampled_from("a \n\t\r\x85\u2028\u2029\ufeff\xa0:#'\"\\"), max_size=8),
+    st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=30),
 )
 
 
