@@ -15,7 +15,7 @@ from deploy.domain.plan import Desired, Plan, Step, Verb
 from deploy.domain.spec import EndpointSpec, Environment
 from deploy.domain.traffic_shares import live_slot
 from deploy.errors import Finding, Refused
-from deploy.planning import fallback, slots
+from deploy.planning import autoscaling, fallback, slots
 from deploy.planning.build import build_plan
 from deploy.planning.slots import choose_slot
 from deploy.preflight import check_result, exposure, guards, headroom, limits, refusals
@@ -70,7 +70,8 @@ def draft_release(
     2. a shift of traffic away from a deployment that is recreated or gets another release
     3. the endpoint, the record of its identity, role assignments
     4. deployments, then a probe of each that is new, changed or gets more traffic
-    5. the shifts of traffic, one for each stage, each further one after its bake and another probe; then the alias
+    5. the shifts of traffic, one for each stage, each further one after its bake and another probe; then the alias.
+       Before the last shift the autoscale setting of the new slot, after it the deletion of the old slot's
     6. the release tag without its mark, for a live deployment that was changed in place and has been probed
     7. the deletion of the previous release, with `rollout.keep_previous: 0`
 
@@ -100,8 +101,9 @@ def draft_release(
         check_count = sum(step.verb is Verb.CHECK for step in own)
         own[check_count:check_count] = _drain_slot(desired, facts[spec.key], seen)
         own[check_count:check_count] = checks_of(spec, own, seen)
-        steps += _mark_after_new_role(_with_bakes(desired, own))
-        rescue += _rescue(desired, own, seen, always=choices.cleanup)
+        steps += _mark_after_new_role(autoscaling.placed(_with_bakes(desired, own)))
+        back = _rescue(desired, own, seen, always=choices.cleanup)
+        rescue += autoscaling.rescued(spec, own, back, seen)
         rescue += _cleanup(desired, own, facts[spec.key]) if choices.cleanup else ()
         if address("endpoint", spec.key) not in seen or not refusals.protected(environment, [spec]):
             fallback_steps += _fallback(spec, own, seen)  # which deletes the endpoint that exists
@@ -283,4 +285,4 @@ def _fallback(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> Sequen
     dedicated_spec, seen = fallback.dedicated(spec), fallback.without_endpoint(facts)
     desired = choose_slot(dedicated_spec, seen)
     created = fallback.with_keys(_plan_step_types(desired, seen, STEP_TYPES, []), endpoint.keys_of(spec, facts))
-    return fallback.in_order(spec, _mark_after_new_role(_with_bakes(desired, created)))
+    return fallback.in_order(spec, _mark_after_new_role(autoscaling.placed(_with_bakes(desired, created))))
