@@ -118,7 +118,7 @@ def described(row: Mapping[str, Json]) -> dict[str, Json]:
         "tags": {OWNER_TAG: owner} if owner else {},
         "enabled": properties.get("enabled") is True,
         "profiles": _with_resources(
-            properties.get("profiles") or [], {uri.lower(): word for word, uri in _ids(target_of(row)).items()}
+            properties.get("profiles"), {uri.lower(): word for word, uri in _ids(target_of(row)).items()}
         ),
     }
 
@@ -150,16 +150,13 @@ def is_same(desired: Mapping[str, Json], existing: Mapping[str, Json]) -> bool:
     """
     if bool(desired["enabled"]) != bool(existing["enabled"]):
         return False
-    by_name = [
-        sorted((p for p in each["profiles"] if isinstance(p, Mapping)), key=lambda p: str(p.get("name")).lower())
-        for each in (desired, existing)
-    ]
+    by_name = [sorted(each["profiles"], key=lambda p: str(p.get("name")).lower()) for each in (desired, existing)]
     return _equal(by_name[0], by_name[1])
 
 
 def limits(setting: Mapping[str, Json]) -> tuple[int, int] | None:
     """The smallest minimum and the largest maximum of a setting ({enabled, profiles}); None where it scales nothing."""
-    capacities = [p.get("capacity") for p in setting["profiles"] if isinstance(p, Mapping)]
+    capacities = [p.get("capacity") for p in setting["profiles"]]
     pairs = [(str(c.get("minimum")), str(c.get("maximum"))) for c in capacities if isinstance(c, Mapping)]
     numbers = [(int(a), int(b)) for a, b in pairs if a.isdecimal() and b.isdecimal()]
     if not setting["enabled"] or not numbers:
@@ -168,11 +165,11 @@ def limits(setting: Mapping[str, Json]) -> tuple[int, int] | None:
 
 
 def in_words(setting: Mapping[str, Json]) -> str:
-    """`2 to 5 instances, 2 rules, 1 more profile`; for a plan."""
+    """`2 to 5 instances, 2 rules, 1 more profile`; for a plan. A copy of the default profile does not count."""
     least, most = limits({**setting, "enabled": True}) or (0, 0)
-    profiles = [p for p in setting["profiles"] if isinstance(p, Mapping)]
-    rules = sum(len(p.get("rules") or []) for p in profiles[:1])
-    more = len(profiles) - 1
+    profiles = setting["profiles"]
+    rules = sum(len(p["rules"]) for p in profiles[:1])
+    more = sum(not str(p.get("name")).startswith("{") for p in profiles) - 1
     words = [f"{least} to {most} instances"]
     words += [count(rules, "rule")] if rules else []
     words += [count(more, "more profile")] if more > 0 else []
@@ -188,9 +185,15 @@ def _ids(target: str) -> dict[str, str]:
 def _with_resources(profiles: Any, names: Mapping[str, str]) -> list[Json]:
     """The profiles with the resources of their metrics replaced."""
     return [
-        {**p, "rules": [_with_resource(rule, names) for rule in p.get("rules") or []]} if isinstance(p, Mapping) else p
-        for p in profiles
+        {**p, "rules": [_with_resource(rule, names) for rule in _list(p.get("rules"))]}
+        for p in _list(profiles)
+        if isinstance(p, Mapping)
     ]
+
+
+def _list(value: Json) -> list[Json]:
+    """A list of a body; settings of others can have any content."""
+    return value if isinstance(value, list) else []
 
 
 def _with_resource(rule: Json, names: Mapping[str, str]) -> Json:
