@@ -25,7 +25,7 @@ _DEPLOYMENTS = "/deployments/"
 
 def name_for(endpoint: str, slot: str, target: str) -> str:
     """The name of a setting that we create. The target of a name is immutable in Azure, so each target has its own, and
-    the digest tells endpoints of the same name in two workspaces apart.
+    two workspaces can have endpoints of the same name, which the digest makes different.
     """
     return f"{endpoint}-{slot}-{digest(target.lower(), 6)}"
 
@@ -192,7 +192,7 @@ def _with_resources(profiles: Any, names: Mapping[str, str]) -> list[Json]:
 
 
 def _list(value: Json) -> list[Json]:
-    """A list of a body; settings of others can have any content."""
+    """A list of a body; unmanaged settings can have any content."""
     return value if isinstance(value, list) else []
 
 

@@ -6,7 +6,7 @@ import re
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, JsonValue, model_validator
 
 from deploy.documents.fields import Document, Duration, Flag, Whole
 
@@ -18,12 +18,17 @@ Day = Literal["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"
 _TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
 
 
+def _one_of(*names: str) -> dict[str, JsonValue]:
+    return {"oneOf": [{"required": [name]} for name in names]}
+
+
 class ScaleRule(Document):
     """Adds or removes instances when a metric is above or below a threshold."""
 
+    model_config = ConfigDict(json_schema_extra={"allOf": [_one_of("above", "below"), _one_of("add", "remove")]})
     metric: str = Field(min_length=1, max_length=200, description="Metric of Azure Monitor: CpuUtilizationPercentage.")
     of: Literal["deployment", "endpoint"] = Field(
-        default="deployment", description="Whose metric it is. RequestLatency is one of the endpoint."
+        default="deployment", description="The resource with the metric; RequestLatency: endpoint."
     )
     above: Annotated[float, Field(allow_inf_nan=False)] | None = None
     below: Annotated[float, Field(allow_inf_nan=False)] | None = None
@@ -83,6 +88,7 @@ class ScaleProfile(Document):
 class Scale(Document):
     """The number of instances, which Azure Monitor changes within limits. The setting follows the live deployment."""
 
+    model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": ["min", "max"]}, {"required": ["adopt"]}]})
     min: Instances | None = Field(default=None, description="Smallest number of instances.")
     max: Instances | None = Field(default=None, description="Largest number of instances.")
     rules: tuple[ScaleRule, ...] = Field(default=(), max_length=10)

@@ -102,8 +102,7 @@ def draft_release(
         own[check_count:check_count] = _drain_slot(desired, facts[spec.key], seen)
         own[check_count:check_count] = checks_of(spec, own, seen)
         steps += _mark_after_new_role(autoscaling.placed(_with_bakes(desired, own)))
-        back = _rescue(desired, own, seen, always=choices.cleanup)
-        rescue += autoscaling.rescued(spec, own, back, seen)
+        rescue += autoscaling.rescued(spec, own, _rescue(desired, own, seen, always=choices.cleanup), seen)
         rescue += _cleanup(desired, own, facts[spec.key]) if choices.cleanup else ()
         if address("endpoint", spec.key) not in seen or not refusals.protected(environment, [spec]):
             fallback_steps += _fallback(spec, own, seen)  # which deletes the endpoint that exists

@@ -48,7 +48,7 @@ def plan(desired: Desired | None, facts: Facts) -> Sequence[Step]:
 
 
 def delete(where: Address, body: Mapping[str, Json], why: str) -> Step:
-    """The deletion of a setting with its deployment, whoever created it."""
+    """The deletion of a setting with its deployment, also if another client created it."""
     return Step(Verb.DELETE, where, {"id": body["id"]}, why, SHORT_RETRY)
 
 
