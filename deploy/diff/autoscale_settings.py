@@ -138,7 +138,7 @@ def body_for(target: str, location: str, step: Mapping[str, Json], base: Mapping
             **{name: value for name, value in held.items() if name not in _OWN},
             "enabled": step["enabled"],  # Azure's default is false
             "targetResourceUri": target,
-            "targetResourceLocation": location,
+            **({"targetResourceLocation": location} if base is None or "targetResourceLocation" in held else {}),
             "profiles": [_without_none(each) for each in profiles],
         },
     }

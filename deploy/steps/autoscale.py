@@ -99,7 +99,7 @@ def undone(spec: EndpointSpec, step: Step, facts: Facts, like: str) -> Step:
     if before is None:
         gone = {name: step.body[name] for name in ("endpoint", "name", "tag")}
         why = "created for a release that failed"
-        return Step(Verb.DELETE, step.address, {**gone, "before": "", "must_have_no_traffic": True}, why, SHORT_RETRY)
+        return Step(Verb.DELETE, step.address, {**gone, "before": None, "must_have_no_traffic": True}, why, SHORT_RETRY)
     body = _body(spec, step.address.name, before, before, owner_tag(before), like)
     more = {"id": before["id"], "before": spec.owner}  # the owner tag that the step may have written
     return Step(Verb.UPDATE, step.address, {**body, **more}, "as it was", SHORT_RETRY)
@@ -127,6 +127,8 @@ def run(cloud: Cloud, step: Step) -> Evidence | None:
     rows = _read(cloud, str(body["endpoint"]), what)
     there = rows.get(str(body["name"]))
     if there and owner_tag(there) not in (body["tag"], body["before"]):
+        if step.verb is Verb.DELETE and body["before"] is None:
+            return Evidence(f"setting {there['name']} {owner_in_words(there)}, so it stays")
         cause = f"autoscale setting {there['name']} changed after the plan was made: it {owner_in_words(there)}"
         raise CloudError(what, cause, "It was not changed. Plan again", code="AML233")
     if step.verb is Verb.DELETE:
@@ -186,7 +188,7 @@ def _write(desired: Desired, there: Settings, name: str) -> Step | None:
         wanted = {"enabled": True, "profiles": autoscale_settings.profiles_of(scale)}
     if wanted is None:
         return None
-    body = _body(spec, name, wanted, existing or {}, spec.owner, live)
+    body = _body(spec, name, wanted, existing, spec.owner, live)
     where, words = address(NAME, spec.key, name), autoscale_settings.in_words(wanted)
     if existing is None:
         words += f", as on {live}" if wanted is there.get(live) else ""
@@ -198,13 +200,14 @@ def _write(desired: Desired, there: Settings, name: str) -> Step | None:
 
 
 def _body(
-    spec: EndpointSpec, name: str, wanted: Mapping[str, Json], existing: Mapping[str, Json], tag: str, like: str
+    spec: EndpointSpec, name: str, wanted: Mapping[str, Json], existing: Mapping[str, Json] | None, tag: str, like: str
 ) -> dict[str, Json]:
-    """`tag`: the owner tag to write; `before`: the one at the time of the plan; `like`: the deployment whose setting
-    has the notifications to copy.
+    """`tag`: the owner tag to write; `before`: the one at the time of the plan, None without a setting; `like`: the
+    deployment with the notifications to copy.
     """
+    before = None if existing is None else owner_tag(existing)
     content = {"enabled": wanted["enabled"], "profiles": wanted["profiles"]}
-    return {"endpoint": spec.name, "name": name, **content, "tag": tag, "before": owner_tag(existing), "like": like}
+    return {"endpoint": spec.name, "name": name, **content, "tag": tag, "before": before, "like": like}
 
 
 def _remove(

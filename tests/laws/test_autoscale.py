@@ -8,6 +8,7 @@ that change something is hit.
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from deploy import commands, emulator
 from deploy.domain.arm import OWNER_TAG
@@ -40,8 +42,8 @@ SOME = (
     ("apply", OWNED, "killed", (4,)),
     ("rollback", ADOPTED, "refused", (3,)),
 )
-LAST = 60
-"""More requests than a rollout sends."""
+LAST, ENOUGH, SHARES = 60, 12, 4
+"""More requests than a rollout sends, fewer than a rollback sends, and the number of tests that share them."""
 BUSY = f"{WORKSPACE.partition('/providers/')[0]}/providers/Microsoft.Insights/autoscaleSettings/busy"
 
 
@@ -229,26 +231,31 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "numbers" not in metafunc.fixturenames:
         return
     full = metafunc.config.getoption("--laws", default="some") == "full"
-    every = [(work, scale, how, ()) for work in WORKS for scale in (OWNED, ADOPTED) for how in HOWS]
-    cases = every if full else SOME
-    names = [f"{work}-{'owned' if scale == OWNED else 'adopted'}-{how}" for work, scale, how, _ in cases]
-    metafunc.parametrize(("work", "scale", "how", "numbers"), cases, ids=names)
+    shares = [range(first, LAST, SHARES) for first in range(1, SHARES + 1)]
+    every = [(*each, share) for each in itertools.product(WORKS, (OWNED, ADOPTED), HOWS) for share in shares]
+    metafunc.parametrize(("work", "scale", "how", "numbers"), every if full else SOME, ids=_name)
+
+
+def _name(value: Any) -> str:
+    return {OWNED: "owned", ADOPTED: "adopted"}.get(value, value) if isinstance(value, str) else str(value[0])
 
 
 def test_one_setting_stays_on_the_live_deployment(
     stage: Scaled, victims: Victims, work: str, scale: str, how: str, numbers: Sequence[int]
 ) -> None:
-    """Every request of a rollout and of a rollback is refused, lost or the last one; without `numbers` all of them."""
+    """Every request of a rollout and of a rollback is refused, lost or the last one; `numbers`: which are hit."""
     told: list[str] = []
-    for number in numbers or range(1, LAST):
+    for number in numbers:
         case = Case(stage, work, scale)
         case.begin()
-        fits = {"number": number, "mutating": True} if numbers else {"number": number, "plane": "arm"}
+        fits = (
+            {"number": number, "plane": "arm"} if isinstance(numbers, range) else {"number": number, "mutating": True}
+        )
         struck, broken = _struck(case, victims, how, fits)
         told += [f"{number}: {each}" for each in (*broken, *case.broken_after_next_run())]
         if not struck:
             break
-    assert number > (0 if numbers else 10)
+    assert struck or number > ENOUGH
     assert not told, json.dumps(told, indent=1)
 
 
@@ -262,3 +269,68 @@ def _struck(case: Case, victims: Victims, how: str, fits: dict[str, Any]) -> tup
     struck = any("fault" in row["note"] for row in emulator.requests(stage.state, after=last))
     stage.order()
     return struck, [*case.broken_after_rescue(code)] if how == "refused" else []
+
+
+def test_scaling_outside_within_the_limits_is_no_difference(stage: Scaled) -> None:
+    """Whether the setting is ours or not: a plan is empty, and a release in place keeps the number of instances."""
+    stage.begin("1")
+    assert commands.plan(stage.world.project, "law").steps == ()
+    stage.remove_settings()
+    stage.want_scale("")
+    stage.others_scale()
+    before = stage.settings()
+    assert commands.plan(stage.world.project, "law").steps == ()
+    stage.world.want(release="2", strategy="in_place")
+    assert stage.apply().exit == 0
+    assert (stage.counts(), stage.settings(), stage.broken) == ({"blue": RUNNING}, before, [])
+    stage.release = 3
+    stage.want("3")
+    assert stage.apply().exit == Exit.REFUSED
+    assert (stage.counts(), stage.settings()) == ({"blue": RUNNING}, before)
+
+
+def test_an_adopted_setting_moves_with_its_notifications(stage: Scaled) -> None:
+    """In a rollout; and back, with its name and without our tag, if the rollout fails after it was deleted."""
+    case = Case(stage, "apply", ADOPTED)
+    case.begin()
+    (before,) = stage.settings()
+    stage.order({"kind": "refuse", "status": 400, "effect": True, "operation": "AutoscaleSettings_Delete"})
+    end = stage.apply()
+    stage.order()
+
+    assert (end.exit, stage.settings()) == (Exit.STEP_FAILED, [before])
+    assert stage.apply().exit == 0
+    (after,) = stage.settings()
+    (live,) = stage.live()
+    assert after["properties"]["targetResourceUri"].endswith(live)
+    assert after["properties"]["notifications"] == before["properties"]["notifications"]
+    uris = [rule["metricTrigger"]["metricResourceUri"] for rule in after["properties"]["profiles"][0]["rules"]]
+    assert uris == [after["properties"]["targetResourceUri"]]
+
+
+def test_a_setting_that_appears_after_the_plan_is_not_changed(stage: Scaled) -> None:
+    """Another client scales the new slot while the run waits: the step reads again first, and the rescue leaves it."""
+    stage.remove_settings()
+    case = Case(stage, "apply", OWNED)
+    case.begin()
+    (idle,) = {"blue", "green"} - {*stage.live()}
+    done = commands.apply(
+        stage.world.project, "law", approve=lambda *_: stage.others_scale(idle), emit=stage.watch
+    )  # fmt: skip
+    codes = [outcome.error["code"] for outcome in done.report.outcomes if outcome.error]
+
+    assert "AML233" in codes
+    assert [(body["name"], body["tags"]) for body in stage.settings()] == [("busy", {})]
+    assert stage.live() != [idle]
+
+
+def test_a_plan_of_many_endpoints_sends_one_list(stage: Scaled) -> None:
+    """However many there are."""
+    path = stage.world.project.root / "environments" / "law.yml"
+    body = yaml.safe_load(path.read_text())
+    (entry,) = body["endpoints"].values()
+    path.write_text(yaml.safe_dump({**body, "endpoints": {f"ep{n}": entry for n in range(5)}}))
+    after = stage.last()
+    commands.doctor(stage.world.project, "law")
+    asked = [row["operation"] for row in emulator.requests(stage.state, after=after)]
+    assert asked.count("AutoscaleSettings_ListByResourceGroup") == 1
