@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 import yaml
 
-from deploy import commands, emulator
+from deploy import commands, emulator, reporter
 from deploy.domain.arm import OWNER_TAG
 from deploy.emulator.monitor import autoscale_runs
 from deploy.emulator.online import scaling
@@ -334,3 +334,33 @@ def test_a_plan_of_many_endpoints_sends_one_list(stage: Scaled) -> None:
     commands.doctor(stage.world.project, "law")
     asked = [row["operation"] for row in emulator.requests(stage.state, after=after)]
     assert asked.count("AutoscaleSettings_ListByResourceGroup") == 1
+
+
+class Killed(BaseException):
+    """The run ends here."""
+
+
+@pytest.mark.parametrize("steps", [2, 3])
+def test_a_plan_file_is_finished(stage: Scaled, tmp_path: Path, steps: int) -> None:
+    """The run that applied it ends after the new setting or the last shift; the same plan has the same result."""
+    Case(stage, "apply", OWNED).begin()
+    file = tmp_path / "agreed.plan"
+    made = commands.plan(stage.world.project, "law")
+    file.write_text(reporter.plan_dump(made))
+    own = [step for step in made.steps if step.kind in ("traffic", "autoscale")]
+    seen: list[str] = []
+
+    def emit(event: Event) -> None:
+        stage.watch(event)
+        seen.extend([event.address] if event.kind is EventKind.DONE else [])
+        if seen.count("traffic/mip") + sum("autoscale" in each for each in seen) == steps:
+            raise Killed
+
+    ways: dict[str, Any] = {"approve": lambda *_: None, "plan_file": file}
+    with pytest.raises(Killed):
+        commands.apply(stage.world.project, None, emit=emit, **ways)
+    done = commands.apply(stage.world.project, None, emit=stage.watch, **ways)
+
+    assert done.report.ok
+    assert [step.kind for step in done.plan.steps if step.changes] == [step.kind for step in own[steps:]]
+    assert (stage.scaled(), stage.broken) == (stage.live(), [])
