@@ -29,7 +29,7 @@ BUG = "AML001"
 """The code of a bug in amldeploy."""
 POOL_FULL = "AML311"
 """The code of a shared quota pool without free machines."""
-CONFLICTS = frozenset({"AML230", "AML319", "AML338"})
+CONFLICTS = frozenset({"AML230", "AML234", "AML319", "AML338"})
 """The codes of steps that wrote nothing, because another run or a person changed something after the plan was made."""
 
 

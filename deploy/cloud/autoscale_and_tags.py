@@ -13,6 +13,7 @@ from deploy.errors import CloudError
 
 _AUTOSCALE = "2022-10-01"
 _TAGS = "2021-04-01"
+_UNREGISTERED = "MissingSubscriptionRegistration"
 
 
 def autoscale_settings(cloud: Cloud) -> list[Json] | None:
@@ -24,6 +25,8 @@ def autoscale_settings(cloud: Cloud) -> list[Json] | None:
     except CloudError as error:
         if error.status == 403:
             return None
+        if _UNREGISTERED in error.codes:
+            return []  # without the resource provider there are no settings
         raise
 
 
@@ -42,10 +45,28 @@ def settings_of_endpoint(settings: Sequence[Json], endpoint: str) -> list[Json]:
     ]
 
 
+def by_target(settings: Sequence[Json]) -> Mapping[str, list[Json]]:
+    """ARM id of what is scaled, in lower case -> its settings."""
+    found: dict[str, list[Json]] = {}
+    for row in settings:
+        found.setdefault(str((row.get("properties") or {}).get("targetResourceUri")).lower(), []).append(row)
+    return found
+
+
 def put_autoscale(cloud: Cloud, setting: Mapping[str, Json], *, what: str) -> None:
-    """Create a saved autoscale setting."""
+    """Create or replace an autoscale setting: its ARM id, location, tags and properties."""
     body = {part: setting[part] for part in ("location", "tags", "properties") if setting.get(part) is not None}
-    cloud.arm.put(str(setting["id"]), _AUTOSCALE, what, body)
+
+    def is_there() -> bool:
+        there = cloud.arm.get(str(setting["id"]), _AUTOSCALE, what, response_schemas.Autoscale) or {}
+        return all(there.get(part) == body.get(part) for part in ("tags", "properties"))
+
+    send_once(lambda: cloud.arm.put(str(setting["id"]), _AUTOSCALE, what, body), is_there)
+
+
+def autoscale_id(cloud: Cloud, name: str) -> str:
+    """The ARM id of a setting in the workspace's resource group."""
+    return f"{cloud.workspace_id.split('/providers/')[0]}/providers/Microsoft.Insights/autoscalesettings/{name}"
 
 
 def delete_autoscale(cloud: Cloud, setting: str, *, what: str) -> None:

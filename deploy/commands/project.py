@@ -21,7 +21,7 @@ from deploy.domain.spec import EndpointSpec, Environment
 from deploy.errors import Finding, Place, Problem, Refused, SpecError
 from deploy.leasing import lineage
 from deploy.planning import duration, observe
-from deploy.steps import ARRIVING, STEP_TYPES, StepType
+from deploy.steps import STEP_TYPES, StepType
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ def read_facts_with_siblings(
 ) -> tuple[list[EndpointSpec], dict[str, Facts], dict[str, Facts]]:
     """What `read_facts` returns for a release, and the deployments of the other entries when a guard counts them."""
     with cloud.arm.cached_reads():
-        current, facts = read_facts(cloud, specs, ARRIVING)
+        current, facts = read_facts(cloud, specs)
         return current, facts, observe.observe_siblings(cloud, environment, current)
 
 

@@ -83,11 +83,11 @@ def reap(
         entries = cache(partial(valid_specs, project, file))
         inventory = _inventory(cloud, environment, entries)
         judged = reaping.select(environment, inventory, rules, cloud.now())
+        if judged.candidates or judged.idle:
+            inventory = replace(inventory, autoscale=autoscale_and_tags.autoscale_settings(cloud) or ())
         if judged.candidates:
             transfers = _transfers(cloud, entries, inventory, judged.deleted_names)
-            inventory = replace(
-                inventory, autoscale=autoscale_and_tags.autoscale_settings(cloud) or (), transfers=transfers
-            )
+            inventory = replace(inventory, transfers=transfers)
         folder = str(export_folder(project, cloud))
         plan = reaping.plan(environment, inventory, judged, folder)
         moves = _alias_moves(cloud, entries, inventory, judged.deleted_names)
@@ -114,7 +114,7 @@ def _remaining(inventory: Inventory, deleted: Collection[str]) -> dict[str, Mapp
 def _inventory(cloud: Cloud, environment: Environment, entries: Entries) -> Inventory:
     """The endpoints and role assignments (one list each), and the deployments of each endpoint with an idle slot.
 
-    Autoscale settings are read later, only when an endpoint is to be deleted.
+    Autoscale settings are read later, only when an endpoint or an idle slot is to be deleted.
     """
     bodies = endpoints.list_endpoints(cloud)
     deployments = _deployments(cloud, environment, entries, bodies)

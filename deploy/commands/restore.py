@@ -52,7 +52,7 @@ def restore(
             if alias_problem := alias.unreadable(spec, facts[spec.key]):
                 spec = _without_alias(spec, saved)
         plan = with_times(cloud, _plan(environment, spec, facts, refusal, siblings))
-        settings = autoscale.recreated(spec.key, _read(folder / "autoscale.json", folder), facts[spec.key], spec.retry)
+        settings = autoscale.recreated(spec, _read(folder / "autoscale.json", folder), facts[spec.key], plan.steps)
         steps = [step for step in plan.steps if step.kind != "probe" or _gets_traffic(spec, step)]
         notes = [] if spec.pipeline.probe else [f"{spec.key}: it gets traffic without a probe; its entry has none."]
         if alias_problem:
@@ -168,7 +168,7 @@ def _with_restored_tag(spec: EndpointSpec, when: str) -> EndpointSpec:
 
 
 def _with_entry_settings(saved: EndpointSpec, entry: EndpointSpec | None) -> EndpointSpec:
-    """The saved spec in its entry's chain of successors, with the entry's alias, probe, retry and fallback."""
+    """The saved spec in its entry's chain of successors, with the entry's alias, probe, retry, scale and fallback."""
     if entry is None:
         return saved
     first = entry.first_name if leases.is_in_chain(entry.first_name, saved.name) else ""
@@ -176,7 +176,13 @@ def _with_entry_settings(saved: EndpointSpec, entry: EndpointSpec | None) -> End
     fallback = settings.quota.fallback if quota.capacity == "shared" else None
     quota = quota.model_copy(update={"fallback": fallback})
     pipeline = saved.pipeline.model_copy(
-        update={"lease": settings.lease, "probe": settings.probe, "retry": settings.retry, "quota": quota}
+        update={
+            "lease": settings.lease,
+            "probe": settings.probe,
+            "retry": settings.retry,
+            "scale": settings.scale,
+            "quota": quota,
+        }
     )
     return replace(saved, folder=entry.folder, renamed_from=first, pipeline=pipeline, siblings=entry.siblings)
 

@@ -63,9 +63,10 @@ def notes(
     return [
         *([files] if undeployed_release else []),
         *(
-            f"{key}: autoscale setting {name} is deleted with {old.name}; {new.name} has none."
+            f"{key}: autoscale setting {body['name']} is deleted with {old.name}; {new.name} has none."
             for old in renewal.predecessors
-            for name in facts_of(existing[old.name], "autoscale", key)
+            for body in facts_of(existing[old.name], "autoscale", key).values()
+            if new.pipeline.scale is None or new.pipeline.scale.min is None
         ),
     ]
 

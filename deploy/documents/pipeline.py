@@ -15,6 +15,7 @@ from deploy.documents.fields import (
     union_tag,
 )
 from deploy.documents.rollout import Rollout
+from deploy.documents.scale import Scale
 
 
 class Quota(Document):
@@ -136,3 +137,4 @@ class Pipeline(Document):
     rollout: Rollout = Rollout()
     retry: RetryPolicy = RetryPolicy()
     lease: LeasePolicy = LeasePolicy()
+    scale: Scale | None = None

@@ -27,6 +27,11 @@ class Desired:
         """The traffic after the last stage."""
         return self.stages[-1]
 
+    @property
+    def chooses_slots(self) -> bool:
+        """Whether the planner chooses the slot: the files have one deployment and no traffic map."""
+        return self.spec.traffic is None and len(self.spec.deployments) == 1
+
 
 class Verb(StrEnum):
     """What a step does."""

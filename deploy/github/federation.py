@@ -8,6 +8,7 @@ created or renamed since July 2026). Pure functions.
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,8 @@ from deploy.domain.spec import EndpointSpec, Environment
 
 ISSUER = "https://token.actions.githubusercontent.com"
 _ASSIGN, _REMOVE = (f"Microsoft.Authorization/roleAssignments/{verb}" for verb in ("write", "delete"))
+_AUTOSCALE = tuple(f"Microsoft.Insights/AutoscaleSettings/{verb}" for verb in ("Read", "Write", "Delete"))
+"""No built-in role for monitoring has these."""
 _VARIABLES = {"AZURE_CLIENT_ID": "$client", "AZURE_TENANT_ID": "$tenant"}
 """Variable that a job needs to sign in -> shell variable of the commands."""
 _ROLE = "Microsoft.Authorization/roleAssignments:RoleDefinitionId"
@@ -40,12 +43,15 @@ class Repository:
 
 @dataclass(frozen=True)
 class Grant:
-    """A role at a scope (an ARM id), the reason, and the condition of the role assignment."""
+    """A role at a scope (an ARM id), the reason, and the condition of the role assignment. `actions`: of a custom role,
+    which the commands create first.
+    """
 
     role: str
     scope: str
     why: str
     condition: str = ""
+    actions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -81,7 +87,7 @@ def trusts(
         first = place == owner  # the job for which the commands create the identity and assign its roles
         commands = [
             *_identity(environment, identity, "github" if first else f"github-{job}", subjects[form], audience),
-            *(_grant(grant) for grant in grants if first),
+            *(command for grant in grants if first for command in _grant(grant)),
             *(_variable(repository, place, *pair) for pair in _VARIABLES.items()),
         ]
         found.append(Trust(job, place, identity, subjects, form, grants, commands))
@@ -100,7 +106,15 @@ def _writing(environment: Environment, specs: Sequence[EndpointSpec], guids: Map
     for scope, roles in sorted(given.items()):
         why = f"assigns and removes {', '.join(sorted(roles))}"
         found.append(Grant("Role Based Access Control Administrator", scope, why, _only(roles, guids)))
+    if scaled := [spec.key for spec in specs if spec.pipeline.scale]:
+        why = f"moves the autoscale settings of {', '.join(scaled)}"
+        found.append(Grant(_autoscale_role(environment), _group(environment), why, actions=_AUTOSCALE))
     return list(dict.fromkeys(found))
+
+
+def _autoscale_role(environment: Environment) -> str:
+    """The name of a custom role, which must be unique in the tenant."""
+    return f"amldeploy autoscale {environment.resource_group} {environment.subscription_id[:8]}"
 
 
 def _scope(environment: Environment, word: str) -> str:
@@ -138,11 +152,13 @@ def _identity(environment: Environment, identity: str, credential: str, subject:
     ]
 
 
-def _grant(grant: Grant) -> str:
+def _grant(grant: Grant) -> list[str]:
     assignee = '--assignee-object-id "$principal" --assignee-principal-type ServicePrincipal'
     narrowed = f" --condition-version 2.0 --condition {shlex.quote(grant.condition)}" if grant.condition else ""
     what = f"--role {shlex.quote(grant.role)} --scope {shlex.quote(grant.scope)}"
-    return f"az role assignment create {assignee} {what}{narrowed}"
+    custom = {"Name": grant.role, "Actions": list(grant.actions), "AssignableScopes": [grant.scope]}
+    create = f"az role definition create --role-definition {shlex.quote(json.dumps(custom))}"
+    return [*([create] if grant.actions else []), f"az role assignment create {assignee} {what}{narrowed}"]
 
 
 def _variable(repository: Repository, place: str, name: str, value: str) -> str:

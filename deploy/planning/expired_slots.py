@@ -15,7 +15,7 @@ from deploy.domain.arm import Json, address
 from deploy.domain.plan import Step, Verb
 from deploy.domain.put_merge import PROTECT_TAG, is_protected
 from deploy.domain.spec import DEFAULT_RETRY
-from deploy.steps import export
+from deploy.steps import autoscale, export
 
 Bodies = Mapping[str, Mapping[str, Json]]
 
@@ -79,14 +79,22 @@ def select(
     return due[:most], [*kept, *late]
 
 
-def steps(due: Sequence[ExpiredSlot], slot_data: SlotData, folder: str) -> list[Step]:
-    """The export of each endpoint, then the deletion of the slot if it is still idle."""
+def steps(
+    due: Sequence[ExpiredSlot], slot_data: SlotData, folder: str, settings: Mapping[str, Sequence[Json]]
+) -> list[Step]:
+    """The export of each endpoint, then the deletion of the slot if it is still idle, and of what scales it.
+    `settings`: ARM id of a deployment in lower case -> its autoscale settings.
+    """
     found = []
     for each in due:
         body = slot_data.deployments[each.endpoint][each.deployment]
         where, what = address("deployment", each.endpoint, each.deployment), idle_slots.claim(each.endpoint, body)
         found += [export.step_for(each.endpoint, each.endpoint, folder)]
         found += [Step(Verb.DELETE, where, what, each.why, DEFAULT_RETRY)]
+        found += [
+            autoscale.delete(address(autoscale.NAME, each.endpoint, each.deployment), row, "it scales this deployment")
+            for row in settings.get(str(body["id"]).lower(), ())
+        ]
     return found
 
 

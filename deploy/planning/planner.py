@@ -15,7 +15,7 @@ from deploy.domain.plan import Desired, Plan, Step, Verb
 from deploy.domain.spec import EndpointSpec, Environment
 from deploy.domain.traffic_shares import live_slot
 from deploy.errors import Finding, Refused
-from deploy.planning import fallback, slots
+from deploy.planning import autoscaling, fallback, slots
 from deploy.planning.build import build_plan
 from deploy.planning.slots import choose_slot
 from deploy.preflight import asset_versions, check_result, exposure, guards, headroom, limits, refusals
@@ -71,7 +71,7 @@ def draft_release(
     3. the endpoint, the record of its identity, role assignments
     4. deployments, then a probe of each that is new, changed or gets more traffic
     5. the shifts of traffic, one for each stage, each further one after its bake, if any, and another probe; then the
-       alias
+       alias. Before the last shift the autoscale setting of the new slot, after it the deletion of the old slot's
     6. the release tag without its mark, for a live deployment that was changed in place and has been probed
     7. the deletion of the previous release, with `rollout.keep_previous: 0`
 
@@ -101,8 +101,8 @@ def draft_release(
         check_count = sum(step.verb is Verb.CHECK for step in own)
         own[check_count:check_count] = _drain_slot(desired, facts[spec.key], seen)
         own[check_count:check_count] = checks_of(spec, own, seen)
-        steps += _mark_after_new_role(_with_bakes(desired, own))
-        rescue += _rescue(desired, own, seen, always=choices.cleanup)
+        steps += _mark_after_new_role(autoscaling.placed(_with_bakes(desired, own)))
+        rescue += autoscaling.rescued(spec, own, _rescue(desired, own, seen, always=choices.cleanup), seen)
         rescue += _cleanup(desired, own, facts[spec.key]) if choices.cleanup else ()
         if address("endpoint", spec.key) not in seen or not refusals.protected(environment, [spec]):
             fallback_steps += _fallback(spec, own, seen)  # which deletes the endpoint that exists
@@ -241,11 +241,17 @@ def _cleanup(desired: Desired, steps: Sequence[Step], facts: Facts) -> Sequence[
     own = {step.address: step for step in steps if step.kind == "deployment" and step.verb is not Verb.CHECK}
     served = traffic_shares.served(facts, desired.spec.key)
     return [
-        Step(Verb.DELETE, where, {"endpoint": desired.spec.name, "name": name}, _CLEANUP_REASON, step.retry)
+        Step(Verb.DELETE, where, _unused(desired, name), _CLEANUP_REASON, step.retry)
         for where, step in own.items()
         if (name := where.name) in desired.deployments and not served.get(name)
         if slots.is_missing_or_failed(facts.get(where))
     ]
+
+
+def _unused(desired: Desired, name: str) -> dict[str, Json]:
+    """The body of the deletion of a deployment that this plan creates, unless another run has used the slot since."""
+    expected = {"slots": {name: [release_of(desired.deployments[name]), None]}, "idle": name}
+    return {"endpoint": desired.spec.name, "name": name, "expects": expected}
 
 
 _CLEANUP_REASON = "created for a release that failed"
@@ -293,4 +299,4 @@ def _fallback(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> Sequen
     dedicated_spec, seen = fallback.dedicated(spec), fallback.without_endpoint(facts)
     desired = choose_slot(dedicated_spec, seen)
     created = fallback.with_keys(_plan_step_types(desired, seen, STEP_TYPES, []), endpoint.keys_of(spec, facts))
-    return fallback.in_order(spec, _mark_after_new_role(_with_bakes(desired, created)))
+    return fallback.in_order(spec, _mark_after_new_role(autoscaling.placed(_with_bakes(desired, created))))

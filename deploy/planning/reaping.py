@@ -137,15 +137,20 @@ def plan(environment: Environment, inventory: Inventory, selection: Selection, f
     for name, body in inventory.endpoints.items():
         if name not in going and is_ours(environment, body) and leases.of(body) is not None:
             steps += _identity_record(name, body, held.get(role_assignments.system_identity(body) or "", ()))
-    steps += expired_slots.steps(selection.idle, inventory.slot_data, folder)
+    steps += _idle_steps(inventory, selection, folder)
     names = tuple(each.name for each in selection.candidates)
     return Plan(environment.name, tuple(steps), endpoints=names, target=target_of(environment))
 
 
 def plan_idle(environment: Environment, inventory: Inventory, selection: Selection, folder: str) -> Plan:
     """The deletions of idle slots, which guards about endpoints do not stop."""
-    steps = tuple(expired_slots.steps(selection.idle, inventory.slot_data, folder))
+    steps = tuple(_idle_steps(inventory, selection, folder))
     return Plan(environment.name, steps, target=target_of(environment))
+
+
+def _idle_steps(inventory: Inventory, selection: Selection, folder: str) -> list[Step]:
+    settings = autoscale_and_tags.by_target(inventory.autoscale)
+    return expired_slots.steps(selection.idle, inventory.slot_data, folder, settings)
 
 
 def _identity_record(name: str, body: Mapping[str, Json], held: Sequence[Json]) -> list[Step]:

@@ -19,9 +19,10 @@ from deploy.domain.provenance import commit_of
 from deploy.domain.spec import EndpointSpec, Environment
 from deploy.domain.traffic_shares import format_traffic, live_slot, served
 from deploy.errors import Finding, Refused
+from deploy.planning import autoscaling
 from deploy.planning.build import build_plan
 from deploy.preflight import check_result, guards, headroom, refusals
-from deploy.steps import checks_of, probe, quota_check, traffic
+from deploy.steps import autoscale, checks_of, probe, quota_check, traffic
 from deploy.text import count
 
 _HELD_BACK_NOTE = (
@@ -178,11 +179,12 @@ def plan(
             notes.append(f"{spec.key}: {target.why}. Nothing to do.")
             continue
         own = _steps(spec, seen, target)
-        findings += refusals.unmanaged_changes(spec, own, seen)
+        findings += [*refusals.unmanaged_changes(spec, own, seen), *autoscale.unread(spec, seen)]
         checks = sum(step.verb is Verb.CHECK for step in own)
         own[checks:checks] = checks_of(spec, own, seen)
         steps += own
-        rescue += _rescue(spec, seen, target)
+        rescue += autoscaling.rescued(spec, own, _rescue(spec, seen, target), seen)
+        notes += autoscaling.unmoved_notes(spec, seen, target.slot)
         if spec.pipeline.probe is None:
             notes.append(
                 f"{spec.key}: {target.slot} is not probed before it gets traffic: its pipeline.yml has no probe."
@@ -205,7 +207,10 @@ def _steps(spec: EndpointSpec, facts: Facts, target: Target) -> list[Step]:
     probed = [probe.step_for(spec, target.slot, why, release=target.release)] if spec.pipeline.probe else []
     record = {"kind": "rolled_back", **asdict(target)}
     shifts = traffic.plan(Desired(spec, {}, ({target.slot: 100},), target.slot), facts)
-    return [*checks, *_updates(spec, facts, scale), *probed, *(traffic.recorded(step, record) for step in shifts)]
+    live = live_slot({name: part for name, part in served(facts, spec.key).items() if name != target.slot})
+    scaled = autoscale.follow_traffic(Desired(spec, {}, ({target.slot: 100},), live), facts, keep=True)
+    moves = [*scaled, *(traffic.recorded(step, record) for step in shifts)]
+    return [*checks, *_updates(spec, facts, scale), *probed, *autoscaling.placed(moves)]
 
 
 def _scaled(spec: EndpointSpec, facts: Facts, slot: str) -> dict[str, Mapping[str, Json]]:

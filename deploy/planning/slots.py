@@ -12,6 +12,7 @@ from deploy.domain.plan import Desired, Step, Verb
 from deploy.domain.put_merge import is_protected
 from deploy.domain.spec import EndpointSpec
 from deploy.domain.traffic_shares import live_slot, positive, served, shares
+from deploy.planning import autoscaling
 
 
 def choose_slot(spec: EndpointSpec, facts: Facts) -> Desired:
@@ -20,14 +21,16 @@ def choose_slot(spec: EndpointSpec, facts: Facts) -> Desired:
     live = live_slot(now)
     if spec.traffic is not None or len(spec.deployments) != 1:
         fixed = {str(d["name"]): _document(spec, d, str(d["name"]), facts) for d in spec.deployments}
-        return Desired(spec, fixed, (spec.traffic if spec.traffic is not None else now,), live)
+        named = Desired(spec, fixed, (spec.traffic if spec.traffic is not None else now,), live)
+        return autoscaling.with_counts(named, facts)
     written = spec.deployments[0]
     there = facts_of(facts, "deployment", spec.key)
     slot = _slot(spec, {name: _document(spec, written, name, facts) for name in SLOTS}, there, live)
     stages: tuple[Mapping[str, int], ...] = ({slot: 100},)
     if live not in (None, slot):
         stages = tuple({slot: share, str(live): 100 - share} for share in spec.pipeline.rollout.stages)
-    return Desired(spec, {slot: _document(spec, written, slot, facts)}, stages, live)
+    chosen = Desired(spec, {slot: _document(spec, written, slot, facts)}, stages, live)
+    return autoscaling.with_counts(chosen, facts)
 
 
 def facts_after_drain(desired: Desired, facts: Facts) -> Facts:

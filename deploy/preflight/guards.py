@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from deploy.diff import autoscale_settings
 from deploy.domain.arm import Facts, address, capacity_of, facts_of, release_of
 from deploy.domain.plan import Step, Verb
 from deploy.domain.spec import EndpointSpec, Environment
@@ -110,8 +111,13 @@ def _peak(running: Counts, spec: EndpointSpec, steps: Sequence[Step]) -> Counts:
 
 
 def _named(step: Step) -> dict[tuple[str, str], int]:
-    """The deployment that a step leaves, and its instances; empty for a step that does not change them."""
+    """The deployment that a step leaves, and its instances; empty for a step that does not change them. Under an
+    autoscale setting it can have as many as its limits allow.
+    """
     body = step.body
+    if step.kind == "autoscale" and step.verb is not Verb.DELETE and "profiles" in body:
+        found = autoscale_settings.limits(body)
+        return {(str(body["endpoint"]), str(body["name"])): found[1]} if found else {}
     if step.kind != "deployment":
         return {}
     if _writes(step):
@@ -131,16 +137,17 @@ def _running(facts: Facts, key: str) -> dict[tuple[str, str], int]:
 
 def _grows(step: Step, facts: Mapping[str, Facts]) -> bool:
     """Whether a step creates a deployment, or writes one without fewer instances."""
-    if step.kind != "deployment" or step.verb is Verb.DELETE:
+    if step.kind not in ("deployment", "autoscale") or step.verb is Verb.DELETE:
         return False
-    held = (facts.get(step.endpoint) or {}).get(step.address)
+    held = (facts.get(step.endpoint) or {}).get(address("deployment", step.endpoint, step.address.name))
     before = capacity_of(held)
     return any(after >= before for after in _named(step).values())
 
 
 def instances(spec: EndpointSpec) -> int:
-    """The instances that the files of an endpoint request."""
-    return sum(int(document["instance_count"]) for document in spec.deployments)
+    """The instances that the files of an endpoint request, or allow autoscale to run."""
+    most = (spec.pipeline.scale and spec.pipeline.scale.max) or 0
+    return sum(max(int(document["instance_count"]), most) for document in spec.deployments)
 
 
 def _asks(specs: Sequence[EndpointSpec]) -> int:

@@ -31,6 +31,11 @@ ENDPOINT_WRITE = (f"{WORKSPACES}/read", f"{ENDPOINTS}/read", f"{ENDPOINTS}/write
 ENDPOINT_DELETE = (f"{ENDPOINTS}/delete",)
 DEPLOYMENT_WRITE = (f"{ENDPOINTS}/read", f"{ENDPOINTS}/deployments/read", f"{ENDPOINTS}/deployments/write")
 DEPLOYMENT_DELETE = (f"{ENDPOINTS}/deployments/delete",)
+_AUTOSCALE = "Microsoft.Insights/AutoscaleSettings"
+AUTOSCALE_READ, AUTOSCALE_WRITE, AUTOSCALE_DELETE = (
+    (f"{_AUTOSCALE}/Read", *more) for more in ((), (f"{_AUTOSCALE}/Write",), (f"{_AUTOSCALE}/Delete",))
+)
+"""On the resource group. They are not part of Monitoring Contributor."""
 SECRETS = (f"{WORKSPACES}/connections/listsecrets/action", f"{WORKSPACES}/metadata/secrets/read")
 _MINUTES = "a new role assignment takes up to 10 minutes to work"
 _ML_VERBS = tuple(f"{WORKSPACES}/*/{verb}" for verb in ("read", "action", "delete", "write"))
@@ -79,14 +84,27 @@ def check(desired: Needs, answers: Mapping[str, Mapping[str, Json]]) -> CheckRes
     asked = {action for actions in desired.values() for action in actions}
     words = f"{count(len(asked), 'action')} needed" + ("" if unknown or reasons else ", all allowed")
     source = f"permissions at {', '.join(_short(str(a['scope'])) for a in answers.values() if a['blocks'] is not None)}"
-    silent = _without_logs(desired, answers.get("workspace", {}).get("blocks"))
+    workspace = answers.get("workspace", {})
+    silent = (*_without_logs(desired, workspace.get("blocks")), *_without_settings(desired, workspace))
     return CheckResult(words, source if known else "", tuple(reasons), (*unknown, *silent))
+
+
+def _without_settings(desired: Needs, workspace: Mapping[str, Json]) -> Sequence[str]:
+    """What is unknown where the autoscale settings were not readable and a deployment or its traffic changes."""
+    changes = any(action.endswith("onlineEndpoints/write") for actions in desired.values() for action in actions)
+    changes = changes or _writes_deployment(desired)
+    if workspace.get("settings", True) or not changes:
+        return ()
+    return (f"whether autoscale sets the number of instances: the caller lacks {AUTOSCALE_READ[0]}",)
+
+
+def _writes_deployment(desired: Needs) -> bool:
+    return any(action.endswith("/deployments/write") for actions in desired.values() for action in actions)
 
 
 def _without_logs(desired: Needs, blocks: Json) -> Sequence[str]:
     """The unknown cause of a later failure, if a deployment is written and its logs cannot be read."""
-    writes = any(action.endswith("/deployments/write") for actions in desired.values() for action in actions)
-    if not writes or blocks is None or allows(blocks, LOGS):
+    if not _writes_deployment(desired) or blocks is None or allows(blocks, LOGS):
         return ()
     return (f"why a deployment fails, if one fails: the caller lacks {LOGS}",)
 

@@ -89,9 +89,6 @@ STEP_TYPES: tuple[StepType, ...] = (
     alias,
 )
 
-ARRIVING: tuple[StepType, ...] = tuple(step_type for step_type in STEP_TYPES if step_type is not autoscale)
-"""Step types whose facts a deployment depends on; autoscale settings matter only when something is deleted."""
-
 SHOWN: tuple[StepType, ...] = (endpoint, deployment)
 """Step types whose facts `status` shows."""
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from deploy.cloud import endpoints, role_assignments, role_state
+from deploy.cloud import autoscale_and_tags, endpoints, role_assignments, role_state
 from deploy.cloud.connect import Cloud
 from deploy.domain.arm import Facts, Json, address, facts_of
 from deploy.domain.plan import Step
@@ -22,9 +22,12 @@ VOLATILE_FACTS = (NAME,)
 def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
     """`permission/<key>/<scope>`: {word, scope, blocks, unread} of the workspace and of the scopes of roles.
 
-    `blocks` is null when Azure did not answer, and `unread` is why; [] for a scope that inherits the workspace's.
+    `blocks` is null when Azure did not answer, and `unread` is why; [] for a scope that inherits the workspace's. That
+    of the workspace has `settings`: whether the autoscale settings can be listed.
     """
     scopes = {"workspace": cloud.workspace_id, **role_state.scopes_to_change(cloud, spec)}
+    if spec.pipeline.scale or autoscale_and_tags.scaling(cloud, spec.name):
+        scopes["resource_group"] = cloud.workspace_id.split("/providers/")[0]
     answers = _ask(cloud, scopes, inherited=_fresh(cloud, spec.name))
     return {address(NAME, spec.key, _place(word)): {"word": word, **answer} for word, answer in answers.items()}
 
@@ -58,9 +61,11 @@ def _ask(cloud: Cloud, scopes: dict[str, str], *, inherited: Sequence[str]) -> d
     blocks, reason = answered[cloud.workspace_id]
     above: tuple[list[Json] | None, str] = (None, reason) if blocks is None else ([], "")
     answers = {word: answered.get(scope, above if word in inherited else ([], "")) for word, scope in scopes.items()}
-    return {
+    found: dict[str, dict[str, Json]] = {
         word: {"scope": scopes[word], "blocks": blocks, "unread": reason} for word, (blocks, reason) in answers.items()
     }
+    found["workspace"]["settings"] = autoscale_and_tags.autoscale_settings(cloud) is not None
+    return found
 
 
 def _blocks(answered: Mapping[str, tuple[list[Json] | None, str]]) -> list[tuple[str, list[Json] | None]]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -48,6 +49,8 @@ class As(commands.Project):
 def somebody(running: Running, tmp_path: Path):
     """Job -> a project opened by a principal with exactly the roles of that job, and the plan's."""
     root = make_project(tmp_path)
+    for pipeline in root.glob("templates/*/pipeline.yml*"):
+        pipeline.write_text(pipeline.read_text() + "\nscale: {min: 1, max: 2}\n")
     environment, specs = commands.validate(commands.Project(root), "local")
     trusts = federation.trusts(environment, specs, federation.Repository("o/r"), "api://a", BUILT_IN)
     found = {}
@@ -57,7 +60,8 @@ def somebody(running: Running, tmp_path: Path):
         body = {"kind": "ServicePrincipal", "name": trust.job, "appId": app}
         requests.put(url, json=body, headers=running.control_headers, timeout=20).raise_for_status()
         for grant in trust.grants:
-            _give(running, who, GUIDS[grant.role], grant.scope)
+            role = _custom(running, grant) if grant.actions else GUIDS[grant.role]
+            _give(running, who, role, grant.scope)
         project = As(root)
         object.__setattr__(project, "url", running.url)
         object.__setattr__(project, "ca", str(running.ca))
@@ -66,13 +70,26 @@ def somebody(running: Running, tmp_path: Path):
     return found
 
 
+def _custom(running: Running, grant: federation.Grant) -> str:
+    """The GUID of a custom role with the actions of a grant; made once for all jobs."""
+    guid = str(uuid.uuid5(uuid.NAMESPACE_DNS, grant.role))
+    permissions = [{"actions": list(grant.actions), "notActions": []}]
+    body = {"roleName": grant.role, "type": "CustomRole", "permissions": permissions, "assignableScopes": [grant.scope]}
+    _put(running, f"{grant.scope}/providers/Microsoft.Authorization/roleDefinitions/{guid}", body)
+    return guid
+
+
 def _give(running: Running, who: str, role: str, scope: str) -> None:
-    token = DefaultAzureCredential().get_token("https://management.azure.com/.default").token
     definition = f"{scope}/providers/Microsoft.Authorization/roleDefinitions/{role}"
-    made = f"{running.url}{scope}/providers/Microsoft.Authorization/roleAssignments/{uuid.uuid4()}"
+    assignment = f"{scope}/providers/Microsoft.Authorization/roleAssignments/{uuid.uuid4()}"
+    _put(running, assignment, {"roleDefinitionId": definition, "principalId": who})
+
+
+def _put(running: Running, path: str, properties: dict[str, Any]) -> None:
+    token = DefaultAzureCredential().get_token("https://management.azure.com/.default").token
     reply = requests.put(
-        f"{made}?api-version=2022-04-01",
-        json={"properties": {"roleDefinitionId": definition, "principalId": who}},
+        f"{running.url}{path}?api-version=2022-04-01",
+        json={"properties": properties},
         headers={"Authorization": f"Bearer {token}"},
         timeout=20,
     )

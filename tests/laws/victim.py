@@ -1,5 +1,5 @@
-"""A client to kill: reads lines (`apply`, `renew` or `in-place`, and the folder of a project), runs each in a child,
-and prints the process id and the exit of the child.
+"""A client to kill: reads lines (`apply`, `rollback`, `renew` or `in-place`, and the folder of a project), runs each
+in a child, and prints the process id and the exit of the child.
 
 Heavy modules are imported before the first child starts, so a child starts fast.
 """
@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 from azure.ai.ml import MLClient  # noqa: F401 - imported so that every child has it
 
@@ -20,6 +21,11 @@ def apply(root: str) -> int:
     return int(done.report.exit)
 
 
+def rollback(root: str) -> int:
+    ways: dict[str, Any] = {"every": True, "approve": lambda *_: None, "emit": lambda _: None}
+    return int(commands.rollback(commands.Project(Path(root)), "law", **ways).report.exit)
+
+
 def renew(root: str, *, in_place: bool) -> int:
     ways = {"within": 24.0, "approve": lambda *_: None, "emit": lambda _: None, "show": lambda _: None}
     return int(commands.renew(commands.Project(Path(root)), "law", in_place=in_place, **ways).report.exit)
@@ -27,6 +33,8 @@ def renew(root: str, *, in_place: bool) -> int:
 
 def asked(line: str) -> int:
     word, _, root = line.partition(" ")
+    if word == "rollback":
+        return rollback(root)
     return apply(root) if word == "apply" else renew(root, in_place=word == "in-place")
 
 

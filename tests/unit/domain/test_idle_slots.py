@@ -329,3 +329,20 @@ def test_an_environment_of_another_name_is_left_alone() -> None:
     )
 
     assert reaping.select(Environment("other", "local", "s", "g", "w", ()), there, Rules(), NOW).idle == ()
+
+
+def test_the_autoscale_setting_of_an_idle_slot_is_deleted_with_it() -> None:
+    """After the slot, also if it is not ours; the setting of the live one stays."""
+    body, behind = usual(30)
+    rows = [
+        {"id": f"/as/{slot}", "name": slot, "properties": {"targetResourceUri": behind[slot]["id"].upper()}}
+        for slot in behind
+    ]
+    slot_data = expired_slots.SlotData({"mip-ab": behind}, {"mip-ab": 86_400})
+    there = Inventory("/ws", {"mip-ab": body}, (), rows, slot_data=slot_data)
+    made = reaping.plan(environment(), there, reaping.select(environment(), there, Rules(), NOW), "x")
+
+    assert [(step.verb, step.kind, step.body.get("id")) for step in made.steps[1:]] == [
+        (Verb.DELETE, "deployment", None),
+        (Verb.DELETE, "autoscale", "/as/blue"),
+    ]

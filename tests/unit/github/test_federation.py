@@ -108,3 +108,22 @@ def test_json_fits_its_schema() -> None:
     script = subprocess.run(command, cwd=ROOT, capture_output=True, check=True, text=True).stdout
     assert subprocess.run(["bash", "-n"], input=script, text=True, check=False).returncode == 0  # noqa: S607
     assert all(command in script for trust in trusts for command in trust.commands)
+
+
+def test_scale_gets_a_role_with_three_actions() -> None:
+    """A custom role on the resource group, created before it is assigned; none without `scale`."""
+    workspace = Environment("dev", "AzureCloud", "sub-1", "rg", "ws", ("mip",))
+    specs = [spec(pipeline={"scale": {"min": 1, "max": 2}})]
+    _, apply, _ = federation.trusts(workspace, specs, Repository("o/r"), "api://a", BUILT_IN)
+    (grant,) = [grant for grant in apply.grants if grant.actions]
+    words = [shlex.split(command) for command in apply.commands if grant.role in command]
+    custom = json.loads(words[0][words[0].index("--role-definition") + 1])
+
+    assert [" ".join(command[:4]) for command in words] == ["az role definition create", "az role assignment create"]
+    assert custom == {
+        "Name": grant.role,
+        "Actions": [f"Microsoft.Insights/AutoscaleSettings/{verb}" for verb in ("Read", "Write", "Delete")],
+        "AssignableScopes": ["/subscriptions/sub-1/resourceGroups/rg"],
+    }
+    without = federation.trusts(workspace, [spec()], Repository("o/r"), "api://a", BUILT_IN)
+    assert not any(grant.actions for trust in without for grant in trust.grants)
