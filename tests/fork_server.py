@@ -32,7 +32,11 @@ IMPORTED = (
     "deploy.reporter", "deploy.execution.progress", "deploy.emulator", "deploy.emulator.http.server",
     "deploy.emulator.seed.open_world", "deploy.emulator.process.start", "deploy.emulator.control.clock_api",
     "cryptography.hazmat.primitives.asymmetric.rsa", "rich.console", "rich.live", "rich.table", "jsonschema",
-    "trustme", "numpy", "PIL.ImageDraw",
+    "trustme", "numpy", "PIL.ImageDraw", "azure.core.rest._requests_basic", "azure.identity._credentials.app_service",
+    "azure.identity._internal.msal_managed_identity_client", "azure.mgmt.authorization.v2022_04_01",
+    "cryptography.hazmat.backends.openssl.backend", "deploy.emulator.runtime.standins.medimageparse",
+    "encodings.unicode_escape", "encodings.utf_8_sig", "netrc", "numpy.typing", "PIL.ImageFilter", "typer._adapters",
+    "uvicorn.lifespan.off", "uvicorn.protocols.http.h11_impl",
 )  # fmt: skip
 CLIENT = """#!{python} -ISE
 import os, signal, socket, sys
@@ -103,9 +107,7 @@ def main() -> None:
         with contextlib.redirect_stderr(io.StringIO()):  # azure-ai-ml logs to the stream that it finds, as in a command
             for name in IMPORTED:
                 importlib.import_module(name)
-        from PIL import Image
-
-        Image.init()  # loads the image formats
+        _prepare()
         gc.freeze()
         assert threading.active_count() == 1, "a process with threads cannot be forked safely"
         signal.signal(signal.SIGCHLD, _collect)
@@ -116,6 +118,25 @@ def main() -> None:
                 listener.close()
                 _run(line)
             line.close()
+
+
+def _prepare() -> None:
+    """What a process does at first use, and what does not depend on the command."""
+    from PIL import Image
+    from pydantic import BaseModel
+
+    from deploy.cli import command
+    from deploy.domain.report import Report
+    from deploy.reporter import report_html
+
+    Image.init()  # loads the image formats
+    command()
+    report_html(Report("", "", ()))  # compiles its template
+    found = [BaseModel]
+    for model in found:
+        found += model.__subclasses__()
+        if model.__module__.startswith("deploy."):
+            model.model_rebuild()  # many are built when they are used first
 
 
 def _collect(*_: object) -> None:

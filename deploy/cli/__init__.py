@@ -10,8 +10,9 @@ github_actions             annotations, outputs and summaries in a job of GitHub
 
 from __future__ import annotations
 
+import functools
 import sys
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -75,8 +76,15 @@ def _options(
     """Deploy Azure ML online endpoints from YAML files. Try it with the emulator: amldeploy apply -e local"""
 
 
+@functools.cache
+def command() -> Any:
+    """All commands, as one callable. It is made of the signatures of their functions, which takes a while."""
+    return typer.main.get_command(app)
+
+
 def main() -> NoReturn:
     """Run the command line and exit: without arguments, print the help."""
     console.install()
     signals.SignalHandler().install()
-    sys.exit(runner.exit_code(lambda: app(sys.argv[1:] or ["--help"], prog_name="amldeploy", standalone_mode=False)))
+    words = sys.argv[1:] or ["--help"]
+    sys.exit(runner.exit_code(lambda: command()(words, prog_name="amldeploy", standalone_mode=False)))

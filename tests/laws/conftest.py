@@ -19,7 +19,7 @@ from deploy.clock import Clock
 from deploy.domain.plan import Plan
 from deploy.emulator.world import timing
 from deploy.execution.progress import Event
-from tests.laws.stage import Ahead, Stage, Victims
+from tests.laws.stage import Ahead, Stage, Victims, unlawful
 from tests.project import CANARY, ROOT, make_project
 
 WORKSPACE = (
@@ -87,17 +87,7 @@ class World:
 
     def watch(self, event: Event) -> None:
         """Law 5, at every event: traffic sums to 100 or 0 and names only Succeeded deployments."""
-        for endpoint in self.read(f"{WORKSPACE}/onlineEndpoints"):
-            traffic = endpoint["properties"]["traffic"]
-            path = f"{WORKSPACE}/onlineEndpoints/{endpoint['name']}/deployments"
-            states = {d["name"]: d["properties"]["provisioningState"] for d in self.read(path)}
-            if sum(traffic.values()) not in (0, 100):
-                self.broken.append(f"{event.kind} {event.address}: {traffic}")
-            self.broken += [
-                f"{event.kind} {event.address}: {name} is {states.get(name)}"
-                for name, share in traffic.items()
-                if share and states.get(name) not in ("Succeeded", "Updating")
-            ]
+        self.broken += unlawful(self.state, event)
 
     def read(self, path: str) -> list[Any]:
         """Return a list from the emulator without using code of amldeploy, while a command holds the emulator open."""

@@ -21,6 +21,7 @@ from deploy import commands, emulator
 from deploy.emulator.faults import inject
 from deploy.emulator.seed import default_world
 from deploy.emulator.seed.open_world import open_world
+from deploy.emulator.world.store import Resource, World
 from deploy.errors import DeployError, Exit
 from deploy.execution.progress import Event, EventKind
 
@@ -104,14 +105,7 @@ class Stage:
         """Check at every event that traffic sums to 100 or 0 and names only Succeeded deployments."""
         if event.kind in (EventKind.PLANNED, EventKind.WAITING):
             return
-        for name, (traffic, states) in self.seen()["endpoints"].items():
-            if sum(traffic.values()) not in (0, 100):
-                self.broken.append(f"{event.kind} {event.address}: {name} {traffic}")
-            self.broken += [
-                f"{event.kind} {event.address}: {name}/{slot} is {states.get(slot)}"
-                for slot, share in traffic.items()
-                if share and states.get(slot) not in ("Succeeded", "Updating")
-            ]
+        self.broken += unlawful(self.state, event)
 
     def seen(self) -> dict[str, Any]:
         """Return endpoints with traffic and states of their deployments, releases with traffic, roles, cores."""
@@ -120,10 +114,8 @@ class Stage:
             with held.transaction():
                 held.apply_due()
             endpoints, live = {}, []
-            for endpoint in held.children(WORKSPACE, "endpoint"):
-                slots = held.children(endpoint.id, "deployment")
-                traffic = {k: v for k, v in endpoint.properties["traffic"].items() if v}
-                endpoints[endpoint.name] = (traffic, {slot.name: slot.state for slot in slots})
+            for name, (traffic, slots) in _endpoints(held).items():
+                endpoints[name] = (traffic, {slot.name: slot.state for slot in slots})
                 live += [s.body["properties"]["environmentVariables"]["RELEASE"] for s in slots if s.name in traffic]
             roles = held.db.execute("SELECT COUNT(*) FROM role_assignments").fetchone()[0]
             cores = held.db.execute("SELECT COALESCE(SUM(cores), 0) FROM allocations").fetchone()[0]
@@ -172,6 +164,40 @@ class Victims:
         self.process.stdin.write(line)
         self.process.stdin.flush()
         return self.process.stdout.readline()
+
+
+def unlawful(state: Path, event: Event) -> list[str]:
+    """How the world breaks the law of traffic at an event: shares that sum to neither 100 nor 0, or a share for a
+    deployment that is not Succeeded. Reads the file of the world: a request at each event would take much longer.
+    """
+    assert (state / "world.sqlite").exists(), "another emulator serves this project"
+    held, found = open_world(state / "world.sqlite"), []
+    try:
+        with held.transaction():
+            endpoints = _endpoints(held)
+    finally:
+        held.close()
+    for name, (traffic, slots) in endpoints.items():
+        states = {slot.name: slot.state for slot in slots}
+        if sum(traffic.values()) not in (0, 100):
+            found.append(f"{event.kind} {event.address}: {name} {traffic}")
+        found += [
+            f"{event.kind} {event.address}: {name}/{slot} is {states.get(slot)}"
+            for slot in traffic
+            if states.get(slot) not in ("Succeeded", "Updating")
+        ]
+    return found
+
+
+def _endpoints(held: World) -> dict[str, tuple[dict[str, int], list[Resource]]]:
+    """Return the shares of traffic that are not 0, and the deployments, of each endpoint."""
+    return {
+        endpoint.name: (
+            {slot: share for slot, share in endpoint.properties["traffic"].items() if share},
+            held.children(endpoint.id, "deployment"),
+        )
+        for endpoint in held.children(WORKSPACE, "endpoint")
+    }
 
 
 def _kill_at_the_fault(stage: Stage, child: int) -> bool:

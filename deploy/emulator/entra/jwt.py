@@ -59,7 +59,10 @@ class Signer:
                     serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
                 )
 
-            key = serialization.load_pem_private_key(read_or_create(self._file, create), None)
+            # The file is ours. To test the primes again would take longer than a request, at each start.
+            key = serialization.load_pem_private_key(
+                read_or_create(self._file, create), None, unsafe_skip_rsa_key_validation=True
+            )
             if not isinstance(key, RSAPrivateKey):
                 raise RuntimeError(f"cannot use {self._file}: it contains no RSA key. Delete it.")
             self._key = key

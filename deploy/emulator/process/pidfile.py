@@ -162,7 +162,9 @@ def _is_alive(running: Running) -> bool:
         with context.wrap_socket(socket.socket(), server_hostname=host) as secure:
             secure.settimeout(5)
             secure.connect((host, port))
-            connection = http.client.HTTPSConnection(host, port)
+            connection = http.client.HTTPSConnection(
+                host, port, context=context
+            )  # another would load the system's bundle
             connection.sock = secure
             connection.request("GET", "/emulator/status", headers=running.control_headers)
             return bool(json.loads(connection.getresponse().read()).get("pid") == running.pid)
