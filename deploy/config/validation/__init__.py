@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from deploy.config.validation import rules
+from deploy.config.validation import file_kind, rules
 from deploy.config.validation.schema import Checked, check, problem
 from deploy.documents.endpoint_and_deployment import DeploymentDocument, EndpointDocument
 from deploy.documents.environment import EnvironmentDocument, Notice
@@ -131,10 +131,8 @@ def validate_endpoint(
 
     `restored`: the documents were exported from Azure, so the name of a successor and amldeploy's tags are allowed.
     """
-    endpoint = _checked(EndpointDocument, rendered.endpoint, "compute", "Remove `compute`.")
-    deployments = [
-        _checked(DeploymentDocument, each, "resources", "Use `type: managed`.") for each in rendered.deployments
-    ]
+    endpoint = _checked(EndpointDocument, rendered.endpoint, file_kind.ENDPOINT)
+    deployments = [_checked(DeploymentDocument, each, file_kind.DEPLOYMENT) for each in rendered.deployments]
     pipeline = check(Pipeline, rendered.pipeline or Source("", Node({}, Place(""))))
     problems = [found for each in (endpoint, *deployments, pipeline) for found in each.problems]
     problems += rules.endpoint(endpoint, [each.valid.get("name") for each in deployments])
@@ -220,13 +218,7 @@ def _release(document: Mapping[str, Json], trees: Mapping[str, tuple[str, Entrie
     return digest({"document": parts, "files": {field: digest_entries(each) for field, (_, each) in trees.items()}}, 12)
 
 
-def _checked(model: type[EndpointDocument | DeploymentDocument], source: Source, sign: str, cure: str) -> Checked:
-    """The document checked against its model; one for Kubernetes gets one problem, not one for each key."""
-    value = source.value if isinstance(source.value, dict) else {}
-    field_path: FieldPath | None = (
-        (sign,) if sign in value else ("type",) if value.get("type") == "kubernetes" else None
-    )
-    if field_path is None:
-        return check(model, source)
-    cause = "This is for a Kubernetes endpoint; amldeploy supports only managed online endpoints."
-    return Checked(source, {}, (problem(source, field_path, "AML127", cause, cure),))
+def _checked(model: type[EndpointDocument | DeploymentDocument], source: Source, kind: str) -> Checked:
+    """The document checked against its model; one of another kind gets one problem, not one for each key."""
+    other = file_kind.other_kind(source, kind)
+    return Checked(source, {}, (other,)) if other else check(model, source)

@@ -12,6 +12,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from deploy.documents.endpoint_and_deployment import DeploymentDocument
 from deploy.documents.fields import GUID, IDENTITY, NAME, RESOURCE_GROUP, SCOPE, WORKSPACE
 from deploy.documents.locations import FieldPath, Source, as_text, did_you_mean
 from deploy.documents.yaml12 import kind
@@ -59,6 +60,12 @@ _LIMITS = {
     "too_short": "at least {min_length} long",
     "too_long": "at most {max_length} long",
 }
+_SCALING = frozenset({
+    "scale_settings", "target_utilization", "target_utilization_percentage", "min_instances", "max_instances",
+    "polling_interval",
+})  # fmt: skip
+_INSTANCES = "Remove it. Set instance_count, or add an autoscale setting of Azure Monitor to the deployment."
+"""The cure for keys of deployments on Kubernetes, which Azure ML scales by itself."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +121,8 @@ def _problem_of(model: type[BaseModel], source: Source, failure: Any) -> Problem
         cause = f"{_label(_field_path(source, loc[:-1]), loc[-1])} is missing."
         return problem(source, field_path, "AML121", cause, f"Add `{loc[-1]}: ...`.")
     if about == "extra_forbidden":
-        cause, cure = f"{loc[-1]!r} is not a key here.", did_you_mean(str(loc[-1]), _known(model, loc[:-1]))
+        cause = f"{loc[-1]!r} is not a key here."
+        cure = _INSTANCES if _scales(model, loc[-1]) else did_you_mean(str(loc[-1]), _known(model, loc[:-1]))
         return Problem(source.key(field_path), "AML120", sanitize(cause), cure)
     sort = re.sub(r"_(type|from_float|parsing)$|_(attributes_type)$", "", about)
     if sort in _EXPECTED:
@@ -125,7 +133,8 @@ def _problem_of(model: type[BaseModel], source: Source, failure: Any) -> Problem
     if about == "literal_error":
         known = re.findall(r"'([^']*)'", context["expected"])
         cause = f"{name} is {found}; it must be {context['expected']}."
-        return problem(source, field_path, "AML122", cause, did_you_mean(found.strip("'"), known, "Use one of these."))
+        cure = did_you_mean(found.strip("'"), known, "Use one of these.")
+        return problem(source, field_path, "AML122", cause, _INSTANCES if _scales(model, loc[0]) else cure)
     if about == "string_pattern_mismatch":
         code, cause, cure = _PATTERNS.get(context["pattern"], ("AML122", "has the wrong form", ""))
         cure = cure or f"It must match {context['pattern']}"
@@ -138,6 +147,10 @@ def _problem_of(model: type[BaseModel], source: Source, failure: Any) -> Problem
     words, _, cure = failure["msg"].removeprefix("Value error, ").partition(": ")
     cause = f"{name} {words}." if own else f"{name}: {words}."
     return problem(source, field_path, code, cause, f"{cure[:1].upper()}{cure[1:]}." if cure else "Change it.")
+
+
+def _scales(model: type[BaseModel], key: str | int) -> bool:
+    return model is DeploymentDocument and key in _SCALING
 
 
 def _type_shown(sort: str, value: Any) -> str:
