@@ -18,6 +18,7 @@ from typing import Any
 from jinja2 import TemplateNotFound, TemplateSyntaxError, UndefinedError
 
 from deploy import redact
+from deploy.config import placeholders
 from deploy.config.rendering.markers import MARK, TOKEN
 from deploy.config.rendering.sandbox import Sandbox
 from deploy.config.rendering.undefined import UndefinedValue
@@ -86,7 +87,11 @@ def _names(environment: Environment, key: str, values: Node) -> dict[str, Any]:
 def _document(files: TemplateFiles, name: str, names: Mapping[str, Any]) -> Source:
     file = f"{TEMPLATES}/{name}"
     if not name.endswith(".j2"):
-        return yaml12.parse(files.read(name) or "", file)
+        text = files.read(name) or ""
+        try:
+            return yaml12.parse(text, file)
+        except SpecError as error:
+            raise placeholders.unrendered(error, text) from None
     sandbox = Sandbox(files.read, names)
     raw = ""
     problems: list[Problem] = []

@@ -12,6 +12,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from deploy.config import placeholders
+from deploy.config.placeholders import unreplaced
 from deploy.config.validation import file_kind, rules
 from deploy.config.validation.schema import Checked, check, problem
 from deploy.documents.endpoint_and_deployment import DeploymentDocument, EndpointDocument
@@ -96,7 +98,9 @@ def survey_environment(source: Source) -> EnvironmentFile:
         protected=tuple(key for key, entry in written.endpoints.items() if entry.protected),
     )
     entries = {key: _entry(source, key) for key in written.endpoints}
-    problems = (*checked.problems, *rules.environment(checked))
+    unset = [*unreplaced(source, placeholders.ENVIRONMENT)]
+    places = {each.place for each in unset}
+    problems = (*unset, *(each for each in checked.problems if each.place not in places), *rules.environment(checked))
     return EnvironmentFile(environment, entries, problems, written.notices)
 
 
@@ -143,9 +147,20 @@ def validate_endpoint(
     if not restored:
         problems += rules.renewable(pipeline, endpoint)
         problems += [found for each in (endpoint, *deployments) for found in rules.tags(each)]
+    if not restored:
+        problems = _with_placeholders(problems, rendered)
     if problems or not isinstance(pipeline.model, Pipeline):
         raise SpecError(problems)
     return _spec(rendered, environment, key, root, pipeline.model)
+
+
+def _with_placeholders(problems: list[Problem], rendered: Rendered) -> list[Problem]:
+    """The problems and those of placeholders, which replace what else is wrong with the same text."""
+    documents = (rendered.endpoint, *rendered.deployments)
+    found = [each for source in documents for each in unreplaced(source, placeholders.DOCUMENT, rendered.folder)]
+    found += unreplaced(rendered.pipeline, placeholders.PIPELINE) if rendered.pipeline else ()
+    places = {each.place for each in found}
+    return [*found, *(each for each in problems if each.place not in places)]
 
 
 def _spec(rendered: Rendered, environment: Environment, key: str, root: Path, pipeline: Pipeline) -> EndpointSpec:
