@@ -37,7 +37,11 @@ if TYPE_CHECKING:
 def validate(environment: Environment, endpoints: Endpoints = None, output_format: Format = Output.TEXT) -> None:
     """Check the files offline. Prints every problem with its file, line and column."""
     _, specs = runner.run(lambda commands, project: commands.validate(project, environment, endpoints or ()))
+    warnings = [warning for spec in specs for warning in spec.warnings]
+    for warning in warnings:
+        console.print_message(f"Warning: {warning}")
     document = {"ok": True, "environment": environment, "endpoints": [spec.key for spec in specs]}
+    document |= {"warnings": [str(warning) for warning in warnings]} if warnings else {}
     text = f"{environment}: no problems in {count(len(specs), 'endpoint')}."
     output.show(View(lambda: text, lambda: document, indent=None), output_format)
 

@@ -229,7 +229,11 @@ ERROR_RULES = (
     ),
     *(_row(rf"\b{code}\b", "AML356", RetryKind.FINAL, cure) for code, cure in _CLUSTER.items()),
     _row(
-        r"\bBadArgument\b|\bInvalidDeploymentSpec\b|\bMissingDriverProgram\b|\bInvalidParameter\w*\b"
+        r"\bMissingDriverProgram\b", "AML357", RetryKind.FINAL,
+        "Add code_configuration and environment, or an environment with inference_config, or use an MLflow model",
+    ),
+    _row(
+        r"\bBadArgument\b|\bInvalidDeploymentSpec\b|\bInvalidParameter\w*\b"
         r"|\bSubscriptionNotFound\b",
         "AML309", RetryKind.FINAL,
         "Fix the field in Azure's message",

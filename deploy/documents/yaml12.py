@@ -1,8 +1,9 @@
 """Parses YAML 1.2 (core schema) to values with locations; raises SpecError.
 
-`no`, `on` and `12:30:45` are text, `010` is ten and `0o10` eight, as editors assume. Refused: duplicate keys, keys that
-are not text, the merge key `<<`, tags other than the core ones, several documents in one file, more than 64 levels, and
-more than a million values after aliases are expanded.
+`no`, `on` and `12:30:45` are text, `010` is ten and `0o10` eight, as editors assume. The merge key `<<` of
+YAML 1.1 is accepted, because azure-ai-ml reads it. Refused: duplicate keys, keys that are not text, tags other than the
+core ones, several documents in one file, more than 64 levels, and more than a million values after aliases are
+expanded.
 Our own, on PyYAML's events: no library has the core schema, locations, these limits and placeholders at once.
 """
 
@@ -165,21 +166,37 @@ class _Composer:
         self._core_tag(event, "map")
         children: dict[str | int, Node] = {}
         keys: dict[str, Place] = {}
+        merged: list[tuple[Any, Node]] = []
         for item in self._events:
             if isinstance(item, yaml.MappingEndEvent):
                 break
+            if isinstance(item, yaml.ScalarEvent) and item.value == "<<" and item.implicit[0]:
+                if merged:
+                    raise self._fault(item, "AML105", 'The key "<<" exists already.', "Use one list: `<<: [*a, *b]`.")
+                merged.append((item, self._node(next(self._events), depth + 1)))
+                continue
             key = self._key(item, depth)
             if key.value in children:
                 cause = f"The key {key.value!r} exists already in line {keys[key.value].line}."
                 raise self._fault(item, "AML105", cause, "Remove one of the two.")
             keys[key.value] = key.origin or key.place
             children[key.value] = self._node(next(self._events), depth + 1)
+        for item, node in merged:
+            self._merge(item, node, children, keys)
         value = {key: child.value for key, child in children.items()}
         return Node(value, self._locate(event.start_mark.index), children, keys)
 
+    def _merge(self, event: Any, node: Node, children: dict[str | int, Node], keys: dict[str, Place]) -> None:
+        """Add the entries of a merge key. Keys of the mapping itself come first, then those of earlier mappings."""
+        for each in node.children.values() if isinstance(node.value, list) else (node,):
+            if not isinstance(each.value, dict):
+                cause = f'The merge key "<<" needs a mapping or a list of mappings, not {kind(each.value)}.'
+                raise self._fault(event, "AML106", cause, "Use an alias of a mapping, such as `<<: *name`.")
+            for key, child in each.children.items():
+                children.setdefault(key, child)
+                keys.setdefault(str(key), each.keys.get(str(key), child.place))
+
     def _key(self, event: Any, depth: int) -> Node:
-        if isinstance(event, yaml.ScalarEvent) and event.value == "<<" and event.implicit[0]:
-            raise self._fault(event, "AML106", 'The merge key "<<" is not YAML 1.2.', "Repeat the keys, or use values.")
         node = self._node(event, depth + 1)
         if not isinstance(node.value, str):
             cause = f"A key must be text, but this one is {kind(node.value)}."

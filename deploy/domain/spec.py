@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from deploy.documents.pipeline import Pipeline
 from deploy.domain.arm import OWNER_TAG, Json
 from deploy.domain.put_merge import identity, merged_properties, merged_tags
+from deploy.errors import Problem
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,7 @@ class EndpointSpec:
     renamed_from: str = ""
     service_limits: ServiceLimits = ServiceLimits()
     probe_files: str = ""  # digest of the files that its probe reads
+    warnings: tuple[Problem, ...] = ()  # what its files contain without effect
     siblings: tuple[EndpointSpec, ...] = ()  # the other entries of its environment file that are valid
 
     @property

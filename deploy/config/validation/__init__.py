@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from deploy.config import placeholders
 from deploy.config.placeholders import unreplaced
-from deploy.config.validation import file_kind, rules
+from deploy.config.validation import az_ml_files, file_kind, rules, scoring_server
 from deploy.config.validation.schema import Checked, check, problem
 from deploy.documents.endpoint_and_deployment import DeploymentDocument, EndpointDocument
 from deploy.documents.environment import EnvironmentDocument, Notice
@@ -135,12 +135,15 @@ def validate_endpoint(
 
     `restored`: the documents were exported from Azure, so the name of a successor and amldeploy's tags are allowed.
     """
+    written = rendered
+    rendered, warnings = _as_read_by_azure(written)
     endpoint = _checked(EndpointDocument, rendered.endpoint, file_kind.ENDPOINT)
     deployments = [_checked(DeploymentDocument, each, file_kind.DEPLOYMENT) for each in rendered.deployments]
     pipeline = check(Pipeline, rendered.pipeline or Source("", Node({}, Place(""))))
     problems = [found for each in (endpoint, *deployments, pipeline) for found in each.problems]
     problems += rules.endpoint(endpoint, [each.valid.get("name") for each in deployments])
     problems += [found for each in deployments for found in rules.deployment(each, endpoint, rendered.folder, root)]
+    problems += [found for each in deployments for found in scoring_server.without_server(each)]
     problems += rules.names(deployments)
     problems += [found for each in (endpoint, *deployments) for found in rules.spellings(each)]
     problems += rules.pipeline(pipeline, endpoint, rendered.folder)
@@ -148,10 +151,22 @@ def validate_endpoint(
         problems += rules.renewable(pipeline, endpoint)
         problems += [found for each in (endpoint, *deployments) for found in rules.tags(each)]
     if not restored:
-        problems = _with_placeholders(problems, rendered)
+        problems = _with_placeholders(problems, written)
     if problems or not isinstance(pipeline.model, Pipeline):
         raise SpecError(problems)
-    return _spec(rendered, environment, key, root, pipeline.model)
+    return replace(_spec(rendered, environment, key, root, pipeline.model), warnings=tuple(warnings))
+
+
+def _as_read_by_azure(rendered: Rendered) -> tuple[Rendered, list[Problem]]:
+    """The documents as azure-ai-ml reads them, and warnings about keys that they cannot set."""
+    endpoint, warnings = az_ml_files.without_read_only(rendered.endpoint, az_ml_files.ENDPOINT_READ_ONLY)
+    endpoint, deployments = az_ml_files.as_read_by_azure(EndpointDocument, endpoint), []
+    for each in rendered.deployments:
+        document, more = az_ml_files.without_read_only(each, az_ml_files.DEPLOYMENT_READ_ONLY)
+        warnings += more
+        document = az_ml_files.with_names(document, endpoint)
+        deployments.append(az_ml_files.as_read_by_azure(DeploymentDocument, document))
+    return replace(rendered, endpoint=endpoint, deployments=tuple(deployments)), warnings
 
 
 def _with_placeholders(problems: list[Problem], rendered: Rendered) -> list[Problem]:

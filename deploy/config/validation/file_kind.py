@@ -39,7 +39,7 @@ _SIGNS: dict[str, tuple[Sign, ...]] = {
         ("instance_type", DEPLOYMENT, lambda file: "instance_type" in file and "auth_mode" not in file),
     ),
     DEPLOYMENT: (
-        ("type", _KUBERNETES, lambda file: file.get("type") == "kubernetes"),
+        ("type", _KUBERNETES, lambda file: str(file.get("type")).lower() == "kubernetes"),
         ("resources", _KUBERNETES, lambda file: "resources" in file and "compute" not in file),
         ("type", _BATCH, lambda file: file.get("type") in ("model", "pipeline")),
         ("compute", _BATCH, lambda file: "compute" in file),

@@ -6,8 +6,10 @@ from typing import Any
 
 from deploy.emulator.quota import vm_sizes
 from deploy.emulator.wire import fields
-from deploy.emulator.wire.responses import Json, Refusal, user_error
+from deploy.emulator.wire.responses import Json, Refusal, ml_error, user_error
+from deploy.emulator.workspace.asset_body import KINDS
 from deploy.emulator.world import durations
+from deploy.emulator.world.store import World
 
 INSTANCES = range(1, 51)
 _PROBE = {"failureThreshold": 30, "successThreshold": 1, "timeout": "PT2S", "period": "PT10S", "initialDelay": "PT10S"}
@@ -44,6 +46,32 @@ def replaceable_properties(properties: dict[str, Json]) -> dict[str, Any]:
         "modelMountPath": fields.text(properties, "modelMountPath"),
         **{key: fields.mapping(properties, key) for key in ("dataCollector",) if properties.get(key)},
     }
+
+
+def require_server(world: World, properties: dict[str, Json]) -> None:
+    """Refuse a deployment without a scoring server. The answer is published for a custom model with an environment
+    without inference_config; that to code without an environment is unknown.
+
+    Assets that are missing here are not judged: those of registries, and those that make the operation fail.
+    """
+    code = (properties["codeConfiguration"] or {}).get("codeId")
+    model, environment = (_asset(world, properties[key]) for key in ("model", "environmentId"))
+    if code:
+        serves = bool(properties["environmentId"])
+    elif properties["model"] and (model is None or model.get("modelType") != "custom_model"):
+        serves = True
+    else:
+        found = properties["environmentId"] and environment is None
+        serves = bool(found or (environment or {}).get("inferenceConfig"))
+    if not serves:
+        missing = ("MissingDriverProgram", "Could not find driver program in the request.")
+        raise ml_error(400, "BadRequest", "The request is invalid.", missing)
+
+
+def _asset(world: World, identifier: str | None) -> dict[str, Json] | None:
+    """The properties of an asset of the workspace; None if it is elsewhere or missing."""
+    found = world.get(identifier) if identifier else None
+    return found.properties if found and found.kind in KINDS else None
 
 
 def _group(properties: dict[str, Json], key: str) -> dict[str, Json]:

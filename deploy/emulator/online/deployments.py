@@ -25,7 +25,7 @@ from deploy.emulator.wire.responses import (
     user_error,
 )
 from deploy.emulator.workspace import registry, workspaces
-from deploy.emulator.world.store import Resource
+from deploy.emulator.world.store import Resource, World
 
 KIND = endpoints.DEPLOYMENT_KIND
 TYPE = f"{endpoints.TYPE}/deployments"
@@ -43,7 +43,7 @@ def put(call: Call) -> Answer:
         raise user_error(
             f"Cannot {verb} endpoint {endpoint.body['name']} because it is in {endpoint.state} provisioning state."
         )
-    deployment = _create(call, endpoint, body) if found is None else _update(found, body)
+    deployment = _create(call, endpoint, body) if found is None else _update(call.world, found, body)
     timing = call.world.timing
     _start(call, endpoint, deployment, timing.deployment_create if found is None else timing.deployment_update)
     headers = long_running.headers(call, deployment.private["operation"], deployment.location)
@@ -65,6 +65,7 @@ def _create(call: Call, endpoint: Resource, body: dict[str, Json]) -> Resource:
     if not core_limits.is_available(call.world, location, size):
         raise deployment_body.unsupported_size(size.name)
     requested, now = deployment_body.replaceable_properties(properties), timestamp(call.world.now())
+    deployment_body.require_server(call.world, requested)
     identifier = f"{endpoint.body['id']}/deployments/{name}"
     return Resource(
         identifier, KIND, endpoint.id, name, location,
@@ -82,15 +83,15 @@ def _create(call: Call, endpoint: Resource, body: dict[str, Json]) -> Resource:
     )  # fmt: skip
 
 
-def _update(deployment: Resource, body: dict[str, Json]) -> Resource:
+def _update(world: World, deployment: Resource, body: dict[str, Json]) -> Resource:
     endpoints.refuse_busy(deployment, f"update deployment {deployment.body['name']}")
     endpoints.region(body, deployment.location, deployment)
     properties = fields.mapping(body, "properties")
     # Azure ignores another instance type without an error. Properties can be added, not changed.
     merged = {**fields.texts(properties, "properties"), **deployment.properties["properties"]}
-    deployment.properties.update(
-        deployment_body.replaceable_properties(properties), properties=merged, provisioningState="Updating"
-    )
+    requested = deployment_body.replaceable_properties(properties)
+    deployment_body.require_server(world, requested)
+    deployment.properties.update(requested, properties=merged, provisioningState="Updating")
     deployment.body["tags"] = fields.texts(body, "tags")
     deployment.body["sku"] = deployment_body.sku(body, deployment.body["sku"]["capacity"])
     return deployment

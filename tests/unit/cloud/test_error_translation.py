@@ -242,7 +242,7 @@ TABLE: list[tuple[int, dict[str, Any] | None, type, str]] = [
     (400, nested("BadArgument", "Subscription does not exist"), FINAL, "AML309"),
     (404, simple("SubscriptionNotFound", "The subscription '0' could not be found."), FINAL, "AML309"),
     (400, simple("InvalidDeploymentSpec", "The deployment spec is invalid"), FINAL, "AML309"),
-    (400, nested("BadRequest", "MissingDriverProgram: code_configuration names no scoring script"), FINAL, "AML309"),
+    (400, nested("BadRequest", "MissingDriverProgram: Could not find driver program in the request."), FINAL, "AML357"),
     (400, simple("UserError", "The workspace is in legacy mode: v1_legacy_mode == true"), FINAL, "AML307"),
     (409, simple("MissingSubscriptionRegistration", UNREGISTERED), FINAL, "AML308"),
     (200, simple("PodUnschedulable", "0/3 nodes are available: 3 Insufficient nvidia.com/gpu."), FINAL, "AML317"),

@@ -47,8 +47,8 @@ def render(deployment: str, values: str, name: str = "deployment.yml.j2") -> lis
 REFERENCES = [
     "model: azureml:m:{text}",
     "model: '{text}'",
-    "model: {{path: 'w/{text}'}}",
-    "model: {{path: azureml://datastores/d/paths/x, version: '{text}'}}",
+    "model: {{path: 'w/{text}', type: mlflow_model}}",
+    "model: {{path: azureml://datastores/d/paths/x, version: '{text}', type: triton_model}}",
     "environment: azureml:e:{text}",
     "environment: {{image: 'r.io/x:{text}'}}",
     "environment: {{build: {{path: '{text}'}}}}",
@@ -59,7 +59,7 @@ REFERENCES = [
     "name: '{text}'",
     "endpoint_name: '{text}'",
     "model_mount_path: '/m/{text}'",
-    "code_configuration: {{code: '{text}', scoring_script: s.py}}",
+    "code_configuration: {{code: '{text}', scoring_script: s.py}}\nenvironment: azureml:e:1",
     "request_settings: {{request_timeout_ms: '{text}'}}",
 ]
 TEXTS = ["{{ values.x }}", "{{ env.X }}", "${X}", "$X", "$(X)", "#{X}", "<X>", "<your model>"]

@@ -105,7 +105,7 @@ KINDS_OF_PROBE = (
 )
 KUBERNETES = "This is for a Kubernetes endpoint; amldeploy supports only managed online endpoints."
 ENDPOINT_CASES = [
-    ("name: Abc", "1:7 AML123 name is not a valid name: 'Abc'."),
+    ("name: Abc_d", "1:7 AML123 name is not a valid name: 'Abc_d'."),
     ("name: ab", "1:7 AML123 name is 'ab'; it must be 3 or more characters long."),
     (f"name: {'a' * 33}", f"1:7 AML123 name is '{'a' * 33}'; it must be at most 32 characters long."),
     ("name: a--b", "1:7 AML123 name is not a valid name: 'a--b'."),
@@ -114,10 +114,10 @@ ENDPOINT_CASES = [
     ("name: a_b", "1:7 AML123 name is not a valid name: 'a_b'."),
     ("name:", "1:6 AML121 name is missing."),
     ("auth: key", "2:1 AML120 'auth' is not a key here."),
-    ("auth_mode: Key", "2:12 AML122 auth_mode is 'Key'; it must be 'key', 'aml_token' or 'aad_token'."),
+    ("auth_mode: Keys", "2:12 AML122 auth_mode is 'Keys'; it must be 'key', 'aml_token' or 'aad_token'."),
     ("traffic: {blue: 50}", "2:10 AML124 The traffic adds up to 50; it must be 100, or 0 for no traffic."),
     ("traffic: {blue: 101}", "2:17 AML122 traffic.blue is 101; it must be at most 100."),
-    ("traffic: {blue: '100'}", "2:17 AML122 traffic.blue must be a whole number; it is text."),
+    ("traffic: {blue: all}", "2:17 AML122 traffic.blue must be a whole number; it is text."),
     ("traffic: {blue: 100, gren: 0}", "2:22 AML124 There is no deployment 'gren' in this template."),
     ("mirror_traffic: {blue: 51}", "2:24 AML125 The mirrored traffic is 51; the maximum is 50."),
     ("mirror_traffic: {green: 5}", "2:18 AML124 There is no deployment 'green' in this template."),
@@ -187,11 +187,11 @@ def test_an_arm_id_has_no_case(written: str) -> None:
 DEPLOYMENT_CASES = [
     ("instance_count: 0", "AML122 instance_count is 0; it must be at least 1."),
     ("instance_count: 51", "AML122 instance_count is 51; it must be at most 50."),
-    ("instance_count: '1'", "AML122 instance_count must be a whole number; it is text."),
+    ("instance_count: one", "AML122 instance_count must be a whole number; it is text."),
     ("instance_count: true", "AML122 instance_count must be a whole number; it is a boolean."),
     ("instance_count: 1.5", "AML122 instance_count must be a whole number; it is 1.5."),
     ("instance_count:", "AML121 instance_count is missing."),
-    ("name: Blue", "AML123 name is not a valid name: 'Blue'."),
+    ("name: Blue_1", "AML123 name is not a valid name: 'Blue_1'."),
     ("endpoint_name: mip-abd", "AML131 endpoint_name is 'mip-abd', but the name of the endpoint is 'mip-abc'."),
     ("model: mip:1", "AML122 model is not a valid asset reference: 'mip:1'."),
     ("model: {name: x}", "AML121 model.path is missing."),
@@ -231,7 +231,7 @@ DEPLOYMENT_CASES = [
         "data_collector: {rolling_rate: month}",
         "AML122 data_collector.rolling_rate is 'month'; it must be 'minute', 'hour', 'day', 'Minute', 'Hour' or 'Day'.",
     ),
-    ("app_insights_enabled: yes", "AML122 app_insights_enabled must be a boolean; it is text."),
+    ("app_insights_enabled: maybe", "AML122 app_insights_enabled must be a boolean; it is text."),
     ("environment_variables: {A: null}", "AML122 environment_variables.A must be text, a number or a boolean."),
     ("code_configuration: {code: src}", "AML128 code_configuration needs both code and scoring_script."),
     ("code_configuration: {code: src, scoring_script: s.py}", "AML128 There is no file or folder templates/m/src."),
@@ -372,7 +372,7 @@ def test_a_value_from_the_environment_is_placed_there() -> None:
     [
         ("instance_count: 1.0", "Use digits only, without a point or an exponent."),
         ("instance_count: 1e0", "Use digits only, without a point or an exponent."),
-        ("instance_count: '1'", "Use digits, without quotes."),
+        ("instance_count: one", "Use digits, without quotes."),
         ("description: [a]", "Replace it with text."),
         ("description: {a: 1}", "Replace it with text."),
         ("description: true", "Use quotes."),
@@ -503,7 +503,7 @@ def release(text: str = DEPLOYMENT, root: Path = Path("/nowhere")) -> str:
     return next(iter(check(deployment=text, root=root).releases.values()))
 
 
-CODE = DEPLOYMENT + "code_configuration: {code: src, scoring_script: score.py}\n"
+CODE = DEPLOYMENT + "code_configuration: {code: src, scoring_script: score.py}\nenvironment: azureml:e:1\n"
 
 
 def code_in(root: Path) -> Path:
@@ -585,7 +585,7 @@ def test_a_changed_scoring_script_is_a_new_release(tmp_path: Path) -> None:
     script = tmp_path / "templates/m/src/score.py"
     script.parent.mkdir(parents=True)
     script.write_text("a")
-    text = DEPLOYMENT + "code_configuration: {code: src, scoring_script: score.py}\n"
+    text = CODE
     before = release(text, tmp_path)
     assert release(text, tmp_path) == before
     script.write_text("b")
@@ -703,7 +703,7 @@ def _code(root: Path) -> Path:
     return code
 
 
-WITH_CODE = DEPLOYMENT + "code_configuration: {code: src, scoring_script: score.py}\n"
+CODE = DEPLOYMENT + "code_configuration: {code: src, scoring_script: score.py}\nenvironment: azureml:e:1\n"
 
 
 @pytest.mark.parametrize(
@@ -717,10 +717,10 @@ WITH_CODE = DEPLOYMENT + "code_configuration: {code: src, scoring_script: score.
 def test_a_folder_that_cannot_be_sent_is_refused(make: Any, words: str, tmp_path: Path) -> None:
     """Broken links and pipes in a code folder are reported at the location that names the folder."""
     code = _code(tmp_path)
-    assert check(deployment=WITH_CODE, root=tmp_path)
+    assert check(deployment=CODE, root=tmp_path)
     (code / "deep").mkdir()
     make(code / "deep")
-    (told,) = problems(deployment=WITH_CODE, root=tmp_path)
+    (told,) = problems(deployment=CODE, root=tmp_path)
 
     assert told.startswith("deployment.yml:6:28 ")
     assert f"AML134 src/deep/{words}" in told
@@ -735,7 +735,7 @@ def test_a_folder_outside_of_the_project_is_named_as_it_was_written(whole: bool,
     (outside / "score.py").write_text("")
     (outside / "w.bin").symlink_to("gone")
     written = str(outside) if whole else "../../../src"
-    text = WITH_CODE.replace("code: src", f"code: {written}")
+    text = CODE.replace("code: src", f"code: {written}")
     assert problems(deployment=text, root=root) == [f"deployment.yml:6:28 AML134 {written}/w.bin is a broken link."]
     absent = problems(deployment=text.replace(f"{written},", f"{written}s,"), root=root)
     assert absent == [f"deployment.yml:6:28 AML128 There is no file or folder {written}s."]
@@ -747,7 +747,7 @@ def test_a_path_that_is_nearly_there_is_named(tmp_path: Path) -> None:
 
     for wrong, near in (("src, scoring_script: scor.py", "score.py"), ("srcs, scoring_script: score.py", "src")):
         with pytest.raises(SpecError) as caught:
-            check(deployment=f"{DEPLOYMENT}code_configuration: {{code: {wrong}}}\n", root=tmp_path)
+            check(deployment=CODE.replace("src, scoring_script: score.py", wrong), root=tmp_path)
         assert [problem.cure for problem in caught.value.problems] == [f"Did you mean {near}?"]
 
 

@@ -34,6 +34,7 @@ INIT, SERVER = "StorageInitializer", "InferenceServer"
 SLOW = "INFO loading weights\nKilling, Message: Container inference-server failed liveness probe, will be restarted"
 TABLE: list[tuple[str, str, dict[str, str], str, str]] = [
     # nothing could start
+    ("AML357", "MissingDriverProgram", {}, "no_server", "code_configuration"),
     ("AML310", "Not enough quota available", {}, "quota", "instance_type"),
     ("AML310", "Not enough quota available", {SERVER: SCRIPT}, "quota", "instance_type"),
     ("AML316", "OutOfCapacity There is not enough VM capacity", {}, "capacity", ""),

@@ -87,7 +87,9 @@ def test_not_a_number_is_one() -> None:
         ("1: a", "AML106", 1, 1),
         ("true: a", "AML106", 1, 1),
         ("[a]: b", "AML106", 1, 1),
-        ("a: &x {b: 1}\nc:\n  <<: *x\n", "AML106", 3, 3),
+        ("a: &x [b]\nc:\n  <<: *x\n", "AML106", 3, 3),
+        ("c:\n  <<: 3\n", "AML106", 2, 3),
+        ("a: &x {b: 1}\nc:\n  <<: *x\n  <<: *x\n", "AML105", 4, 3),
         ("a: !secret b", "AML106", 1, 4),
         ("a: !!int b", "AML106", 1, 4),
         ("a: !!python/object:os.system b", "AML106", 1, 4),
@@ -114,8 +116,36 @@ def test_refusals_have_a_location(text: str, code: str, line: int, column: int) 
 
 
 def test_a_quoted_merge_sign_is_a_key() -> None:
-    """Only the plain `<<` of YAML 1.1 is refused."""
+    """Only the plain `<<` of YAML 1.1 merges."""
     assert yaml12.parse("'<<': 1", FILE).value == {"<<": 1}
+
+
+MAPPINGS = st.dictionaries(st.sampled_from("abcd"), st.integers(0, 9), max_size=3)
+
+
+@given(st.lists(MAPPINGS, min_size=1, max_size=3), MAPPINGS, st.booleans())
+def test_a_merge_key_is_read_as_by_pyyaml(merged: list[dict[str, int]], own: dict[str, int], first: bool) -> None:
+    """Own keys first, then those of earlier mappings, wherever the merge key is."""
+    lines = [f"x{number}: &m{number} {json.dumps(each)}" for number, each in enumerate(merged)]
+    names = ", ".join(f"*m{number}" for number in range(len(merged)))
+    parts = [f"  <<: [{names}]" if len(merged) > 1 else f"  <<: {names}", *(f"  {k}: {v}" for k, v in own.items())]
+    text = "\n".join([*lines, "y:", *(parts if first else reversed(parts))])
+    assert yaml12.parse(text, FILE).value == yaml.safe_load(text)
+
+
+def test_merged_values_have_the_location_of_their_anchor() -> None:
+    """A problem is at the text to change."""
+    source = yaml12.parse("a: &x {b: 1}\nc:\n  <<: *x\n  d: 2\n", FILE)
+    assert (source.place(("c", "b")).line, source.key(("c", "b")).line, source.place(("c", "d")).line) == (1, 1, 4)
+
+
+def test_merged_values_count() -> None:
+    """Merged aliases are expanded, so their number is limited, too."""
+    lines = ["a: &a {" + ", ".join(f"k{number}: 1" for number in range(1000)) + "}"]
+    lines += ["b: &b [" + ", ".join(["{<<: *a}"] * 40) + "]", "c: [" + ", ".join(["*b"] * 30) + "]"]
+    with pytest.raises(SpecError) as caught:
+        yaml12.parse("\n".join(lines), FILE)
+    assert caught.value.problems[0].code == "AML104"
 
 
 def test_an_alias_bomb_is_refused() -> None:

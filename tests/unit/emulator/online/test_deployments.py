@@ -214,7 +214,8 @@ def _deployment_with_code(azure: Azure, error: str = "", **changes: object) -> d
     azure.send("PUT", codes, {"properties": {"codeUri": "https://a.blob.core.windows.net/b/src/?x"}})
     azure.send("PUT", model, {"properties": {"modelUri": "https://a.blob.core.windows.net/b/m"}})
     code = {"codeId": codes, "scoringScript": "score.py"}
-    assert azure.deployment(**{"codeConfiguration": code, "model": model, **changes}).status == 201
+    runs = {"codeConfiguration": code, "environmentId": "azureml://registries/azureml/environments/e/versions/1"}
+    assert azure.deployment(**{**runs, "model": model, **changes}).status == 201
     with azure.world.transaction():
         ((operation, _, _),) = long_running.undecided(azure.world)
         long_running.finish(azure.world, operation, {"code": "ResourceNotReady", "message": error} if error else None)
@@ -258,3 +259,47 @@ def test_the_body_has_the_tags_and_variables_sent(ready: Azure) -> None:
     reply = ready.send("PUT", f"{DP}/blue", {**body, "tags": {"a": "ä"}})
     assert json.loads(reply.content)["tags"] == {"a": "ä"}
     assert reply.json["properties"]["environmentVariables"] == {"WORKER_COUNT": "3"}
+
+
+@pytest.mark.parametrize(
+    ("model", "environment", "code", "serves"),
+    [
+        ("custom_model", "plain", False, False),
+        ("custom_model", None, False, False),
+        ("custom_model", "routes", False, True),
+        ("custom_model", "plain", True, True),
+        ("custom_model", None, True, False),
+        (None, "plain", False, False),
+        (None, "routes", False, True),
+        (None, "plain", True, True),
+        ("mlflow_model", None, False, True),
+        ("triton_model", "plain", False, True),
+    ],
+)
+def test_a_deployment_without_a_scoring_server_is_refused(
+    model: str | None, environment: str | None, code: bool, serves: bool, ready: Azure
+) -> None:
+    """With the published error, when it is created and when it is updated."""
+    routes = {f"{name}Route": {"port": 80, "path": "/"} for name in ("liveness", "readiness", "scoring")}
+    plain, made = {"image": "r.io/x:1"}, {"image": "r.io/x:1", "inferenceConfig": routes}
+    for path, body in (
+        ("models/m", {"modelType": model}),
+        ("environments/plain", plain),
+        ("environments/routes", made),
+    ):
+        ready.send("PUT", f"{WORKSPACE}/{path}/versions/1", {"properties": body})
+    changes = {
+        "model": model and f"{WORKSPACE}/models/m/versions/1",
+        "environmentId": environment and f"{WORKSPACE}/environments/{environment}/versions/1",
+        "codeConfiguration": {"codeId": f"{WORKSPACE}/codes/c/versions/1", "scoringScript": "s.py"} if code else None,
+    }
+    reply = ready.deployment(**changes)
+    assert reply.status == (201 if serves else 400)
+    ready.deployment("green")
+    ready.finish_operations()
+    updated = ready.deployment("green", **changes)
+    assert updated.status == reply.status
+    for refused in () if serves else (reply, updated):
+        assert refused.code == "BadRequest"
+        words = "MissingDriverProgram Could not find driver program in the request."
+        assert refused.message == f"The request is invalid. {words}"
