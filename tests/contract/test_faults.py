@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import requests
 from azure.ai.ml import MLClient
-from azure.ai.ml.entities import CodeConfiguration, ManagedOnlineDeployment, ManagedOnlineEndpoint
+from azure.ai.ml.entities import CodeConfiguration, Environment, ManagedOnlineDeployment, ManagedOnlineEndpoint
 from azure.core.exceptions import (
     AzureError,
     ClientAuthenticationError,
@@ -209,6 +209,7 @@ def test_the_logs_fit_the_failure_of_own_code(client: MLClient, door: Door, tmp_
     wanted = ManagedOnlineDeployment(
         name="blue", endpoint_name="logs-own", model=MODEL, instance_type="Standard_DS3_v2", instance_count=1,
         code_configuration=CodeConfiguration(code=str(tmp_path), scoring_script="score.py"),
+        environment=Environment(image="mcr.example/x:1"),
     )  # fmt: skip
     _logs_fit(client, door, wanted)
 

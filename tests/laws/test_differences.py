@@ -111,7 +111,8 @@ def test_local_files_are_compared_by_release(ground: Ground) -> None:
     weights.parent.mkdir()
     weights.write_bytes(b"one")
     inline = {"image": "mcr.microsoft.com/mine:1", "conda_file": {"dependencies": ["python=3.11"]}}
-    ground.files(deployment={**ground.deployment, "model": {"path": "weights"}, "environment": inline})
+    model = {"path": "weights", "type": "mlflow_model"}
+    ground.files(deployment={**ground.deployment, "model": model, "environment": inline})
     assert ground.apply() == []
     assert ground.plan().steps == ()
     weights.write_bytes(b"two")

@@ -50,9 +50,11 @@ def test_plan_refuses_what_the_emulator_cannot_run(
     assert commands.plan(world.project, "law").steps
 
 
+SERVER = ", ".join(f"{name}_route: {{port: 5001, path: /}}" for name in ("liveness", "readiness", "scoring"))
+CONTAINER = f"environment: {{image: mcr.example/x:1, inference_config: {{{SERVER}}}}}\n"
 MODELS = {
     "model: {path: model, type: mlflow_model}\n": "no stand-in for model.",
-    "environment: {image: mcr.example/x:1}\n": "no stand-in for a deployment without a model.",
+    CONTAINER: "no stand-in for a deployment without a model.",
     "model: azureml://registries/azureml/models/MedImageParse/versions/17\n": "",
 }
 """Lines of a deployment without scoring code -> the part of the note that names its model."""

@@ -143,14 +143,13 @@ def validate_endpoint(
     problems = [found for each in (endpoint, *deployments, pipeline) for found in each.problems]
     problems += rules.endpoint(endpoint, [each.valid.get("name") for each in deployments])
     problems += [found for each in deployments for found in rules.deployment(each, endpoint, rendered.folder, root)]
-    problems += [found for each in deployments for found in scoring_server.without_server(each)]
     problems += rules.names(deployments)
     problems += [found for each in (endpoint, *deployments) for found in rules.spellings(each)]
     problems += rules.pipeline(pipeline, endpoint, rendered.folder)
     if not restored:
         problems += rules.renewable(pipeline, endpoint)
         problems += [found for each in (endpoint, *deployments) for found in rules.tags(each)]
-    if not restored:
+        problems += [found for each in deployments for found in scoring_server.without_server(each)]
         problems = _with_placeholders(problems, written)
     if problems or not isinstance(pipeline.model, Pipeline):
         raise SpecError(problems)

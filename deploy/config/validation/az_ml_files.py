@@ -59,10 +59,7 @@ def with_names(deployment: Source, endpoint: Source) -> Source:
 
 
 def _own_name(file: str, traffic: Node | None) -> str:
-    path = PurePosixPath(file)
-    stem = path.name.partition(".")[0]
-    if path.parent.name == "deployments":
-        return stem
+    stem = PurePosixPath(file).name.partition(".")[0]
     if prefix := stem.removesuffix("deployment").removesuffix("-"):
         return prefix
     return str(next(iter(traffic.children))) if traffic and len(traffic.children) == 1 else ""

@@ -70,6 +70,23 @@ def test_each_command_prints_each_form(
         json.loads(ran["markdown"].stdout)
 
 
+def test_validate_warns_of_keys_without_effect(amldeploy: ForkServer, tmp_path: Path) -> None:
+    """On stderr, and in the JSON document; the files are valid."""
+    root = make_project(tmp_path)
+    (root / "templates" / "shown").mkdir()
+    for name, text in {
+        "templates/shown/endpoint.yml": "name: shown\nscoring_uri: https://x\n",
+        "templates/shown/blue-deployment.yml": "model: azureml:m:1\ninstance_type: Standard_F2s_v2\ninstance_count: 1",
+        "environments/local.yml": (root / "environments" / "local.yml").read_text().partition("endpoints:")[0]
+        + "endpoints: {shown: {template: shown}}\n",
+    }.items():
+        (root / name).write_text(text)
+    ran = amldeploy.run(root, "validate", "-e", "local", "-o", "json")
+    words = "templates/shown/endpoint.yml:2:1: AML147 Azure sets scoring_uri, so it is ignored here. Remove it."
+    assert (ran.returncode, fits("validate", ran.stdout)["warnings"]) == (0, [words])
+    assert f"Warning: {words}" in " ".join(ran.stderr.split())
+
+
 @pytest.mark.parametrize(
     ("exit_code", "words"),
     [
