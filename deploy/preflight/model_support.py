@@ -24,7 +24,7 @@ _MEASURES = (
 
 
 def claims(body: Mapping[str, Json]) -> dict[str, Json]:
-    """{allowed: sizes, smallest: [cores, GPUs, GB, GB], shared: bool} of an ARM body; null: not stated."""
+    """{allowed: sizes, smallest: [cores, GPUs, GB, GB], shared: bool, type} of an ARM body; null: not stated."""
     stated = body.get("properties") or {}
     tags, properties = stated.get("tags"), stated.get("properties")
     both = {**(properties or {}), **(tags or {})}
@@ -34,7 +34,15 @@ def claims(body: Mapping[str, Json]) -> dict[str, Json]:
         "allowed": sizes or None,
         "smallest": [float(n) for n in numbers] if len(numbers) == len(_MEASURES) else None,
         "shared": None if tags is None and properties is None else _shared(tags or {}, properties or {}),
+        "type": stated.get("modelType"),
     }
+
+
+def serves(document: Mapping[str, Json]) -> bool:
+    """Whether a deployment may have a scoring server besides that of its model; a registered environment may."""
+    environment, code = document.get("environment"), document.get("code_configuration")
+    routes = environment.get("inference_config") if isinstance(environment, Mapping) else environment
+    return bool(routes or (code and code.get("code")))
 
 
 def _shared(tags: Mapping[str, Json], properties: Mapping[str, Json]) -> bool:
@@ -47,7 +55,7 @@ def check(
 ) -> CheckResult:
     """Whether the model exists, and whether it may be deployed so.
 
-    `looked` is {reference, exists, unread, source, newest, published, ...claims}; `machine` the size's row.
+    `looked` is {reference, exists, unread, source, newest, published, serves, ...claims}; `machine` the size's row.
     """
     reference, source = str(looked["reference"]), str(looked.get("source") or "")
     if looked["exists"] is None:
@@ -58,6 +66,9 @@ def check(
         newest = f"; its newest version is {looked['newest']}" if looked.get("newest") else ""
         return CheckResult(reference, source, (Reason("AML210", f"there is no model {reference}{newest}", cure),))
     reasons = list(_sizes(looked, size, also) or _measures(looked, size, machine, also))
+    if looked.get("serves") is False and looked.get("type") == "custom_model" and "/registries/" not in reference:
+        cause = f"{reference} is a custom model, and the deployment has no scoring script and no server in an image"
+        reasons.append(Reason("AML357", cause, "Add code_configuration and environment, or use an MLflow model"))
     unknown = []
     if looked.get("published") and looked.get("allowed") is None:
         unknown.append(f"whether it can run on {size}: the model does not specify it")

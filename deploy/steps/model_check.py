@@ -14,14 +14,14 @@ from deploy.domain.report import Evidence
 from deploy.domain.spec import EndpointSpec
 from deploy.errors import CloudError, NotAuthenticated
 from deploy.preflight import alternatives
-from deploy.preflight.model_support import check, claims
+from deploy.preflight.model_support import check, claims, serves
 
 NAME = "model"
 VOLATILE_FACTS = (NAME,)
 
 
 def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
-    """`model/<key>/<deployment>`: {reference, instance_type, exists, unread, source, newest, published, machine, ...}.
+    """`model/<key>/<deployment>`: {reference, instance_type, exists, unread, source, newest, serves, machine, ...}.
 
     `exists` is null when it is unknown; `machine` is the size's row in the workspace's region.
     """
@@ -30,9 +30,11 @@ def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
     for document in spec.deployments:
         if isinstance(document.get("model"), str):
             size = str(document["instance_type"])
-            row = alternatives.row(region, size)
-            machine = {"instance_type": size, "machine": {key: row[key] for key in ("cores", "gpus", "memory", "disk")}}
-            facts[address(NAME, spec.key, str(document["name"]))] = {**_read(cloud, str(document["model"])), **machine}
+            found = alternatives.row(region, size)
+            measures = {key: found[key] for key in ("cores", "gpus", "memory", "disk")}
+            machine = {"instance_type": size, "machine": measures}
+            row = {**_read(cloud, str(document["model"])), "serves": serves(document)}
+            facts[address(NAME, spec.key, str(document["name"]))] = {**row, **machine}
     return facts
 
 
@@ -74,14 +76,14 @@ def plan(desired: Desired | None, facts: Facts) -> Sequence[Step]:
 def run(cloud: Cloud, step: Step) -> Evidence:
     """Reads it again right before the first change."""
     body = step.body
-    row = _read(cloud, str(body["reference"]))
+    row = {**_read(cloud, str(body["reference"])), "serves": body.get("serves")}
     result = check(row, str(body["instance_type"]), body["machine"], shared=bool(body["shared"]), also="")
     return result.evidence(step.address, {"reference": row["reference"], "newest": row.get("newest")})
 
 
 def _check(where: Address, row: Json, *, shared: bool, also: str) -> Step:
     size, machine = str(row["instance_type"]), row["machine"]
-    body = {"reference": row["reference"], "newest": row.get("newest"), "shared": shared}
+    body = {"reference": row["reference"], "newest": row.get("newest"), "shared": shared, "serves": row["serves"]}
     result = check(row, size, machine, shared=shared, also=also)
     return result.step(where, {**body, "instance_type": size, "machine": machine})
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from deploy.preflight.check_result import CheckResult, Verdict
-from deploy.preflight.model_support import check, claims
+from deploy.preflight.model_support import check, claims, serves
 from tests.unit.preflight.given import A100, H100, MODEL, looked
 
 MACHINE = {"cores": 24, "gpus": 1, "memory": 220, "disk": 65536}
@@ -76,3 +76,22 @@ def test_the_newest_version_is_a_note() -> None:
     assert "newest" not in judged().why
     label = MODEL.replace("versions/17", "labels/latest")
     assert "newest" not in judged(reference=label, newest="19").why
+
+
+@pytest.mark.parametrize(
+    ("document", "can"),
+    [
+        ({}, False),
+        ({"environment": {"image": "x"}}, False),
+        ({"environment": {"image": "x", "inference_config": {"scoring_route": {}}}}, True),
+        ({"environment": "azureml:e:1"}, True),
+        ({"code_configuration": {"code": "src"}}, True),
+        ({"code_configuration": None}, False),
+    ],
+)
+def test_a_custom_model_of_the_workspace_needs_a_scoring_server(document: dict[str, Any], can: bool) -> None:
+    """A registered environment may have one. Models of a registry and MLflow models have their own."""
+    mine = {"reference": "azureml:mine:1", "published": False, "allowed": None, "serves": serves(document)}
+    for kind, codes in (("custom_model", [] if can else ["AML357"]), ("mlflow_model", []), (None, [])):
+        assert [r.code for r in judged(**mine, type=kind).reasons] == codes
+    assert judged(type="custom_model", serves=False).reasons == ()
