@@ -58,6 +58,8 @@ def _documents(endpoint: Mapping[str, Json], deployments: Sequence[Mapping[str, 
         stem = "deployment" if len(deployments) == 1 else f"{body['name']}-deployment"
         held = _without_ours(diff.to_document(body, diff.DEPLOYMENT))
         collector = held.get("data_collector") or {}
+        if not collector.get("collections"):  # it collects nothing, and no file can have it
+            held, collector = {name: value for name, value in held.items() if name != "data_collector"}, {}
         if isinstance(rates := collector.get("sampling_rate"), Mapping):  # a file has one rate for all: use the lowest
             held["data_collector"] = {
                 **collector,
