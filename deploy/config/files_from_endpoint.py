@@ -66,6 +66,8 @@ def _documents(endpoint: Mapping[str, Json], deployments: Sequence[Mapping[str, 
     for body in deployments:
         stem = "deployment" if len(deployments) == 1 else f"{body['name']}-deployment"
         held = _without_ours(diff.to_document(body, diff.DEPLOYMENT))
+        if not (held.get("data_collector") or {}).get("collections"):  # it collects nothing, and no file can have it
+            held = {name: value for name, value in held.items() if name != "data_collector"}
         documents[stem] = {"name": body["name"], "endpoint_name": endpoint["name"], **held}
     return documents
 

@@ -99,7 +99,10 @@ def fill_from_existing(
     desired: Mapping[str, Json], existing: Mapping[str, Json], table: Sequence[Field]
 ) -> dict[str, Json]:
     """The document, with the fields that it does not set taken from `existing`, so that a PUT changes nothing else."""
-    document = _merge(to_document(existing, table), desired, {_map_of(row) for row in table if row.put_replaces_map})
+    live = to_document(existing, table)
+    if not at(live, _COLLECTIONS):  # it collects nothing, and azure-ai-ml cannot send it
+        live.pop("data_collector", None)
+    document = _merge(live, desired, {_map_of(row) for row in table if row.put_replaces_map})
     rates = at(document, _RATE)
     if isinstance(rates, Mapping):
         named = at(document, _COLLECTIONS) or {}
@@ -168,10 +171,6 @@ def to_document(existing: Mapping[str, Json], table: Sequence[Field]) -> dict[st
             for name in path[:-1]:
                 inner = inner.setdefault(str(name), {})
             inner[str(path[-1])] = value
-    if not at(
-        document, _COLLECTIONS
-    ):  # a data collector without collections collects nothing, and no file can have one
-        document.pop("data_collector", None)
     return document
 
 
