@@ -53,12 +53,17 @@ def by_target(settings: Sequence[Json]) -> Mapping[str, list[Json]]:
     return found
 
 
+def read_autoscale(cloud: Cloud, setting: str, *, what: str) -> Json | None:
+    """An autoscale setting by its ARM id, or None."""
+    return cloud.arm.get(setting, _AUTOSCALE, what, response_schemas.Autoscale)
+
+
 def put_autoscale(cloud: Cloud, setting: Mapping[str, Json], *, what: str) -> None:
     """Create or replace an autoscale setting: its ARM id, location, tags and properties."""
     body = {part: setting[part] for part in ("location", "tags", "properties") if setting.get(part) is not None}
 
     def is_there() -> bool:
-        there = cloud.arm.get(str(setting["id"]), _AUTOSCALE, what, response_schemas.Autoscale) or {}
+        there = read_autoscale(cloud, str(setting["id"]), what=what) or {}
         return all(there.get(part) == body.get(part) for part in ("tags", "properties"))
 
     send_once(lambda: cloud.arm.put(str(setting["id"]), _AUTOSCALE, what, body), is_there)

@@ -129,16 +129,34 @@ def run(cloud: Cloud, step: Step) -> Evidence | None:
     if "name" not in body:
         autoscale_and_tags.delete_autoscale(cloud, str(body["id"]), what=what)
         return None
-    rows = _read(cloud, str(body["endpoint"]), what)
-    there = rows.get(str(body["name"]))
-    if there and owner_tag(there) not in (body["tag"], body["before"]):
-        if step.verb is Verb.DELETE and body["before"] is None:
-            return Evidence(f"setting {there['name']} {owner_in_words(there)}, so it stays")
+    return (_delete if step.verb is Verb.DELETE else _put)(cloud, body, what)
+
+
+def _delete(cloud: Cloud, body: Mapping[str, Json], what: str) -> Evidence | None:
+    there = autoscale_and_tags.read_autoscale(cloud, str(body.get("id") or _own_id(cloud, body)), what=what)
+    if there is None:
+        return Evidence("it is already deleted")
+    _require_same_owner(body, there, what)
+    above = endpoints.read_endpoint(cloud, str(body["endpoint"])) or {} if body["must_have_no_traffic"] else {}
+    if body["name"] in shares(above):
+        cause = f"{body['name']} receives traffic, so its autoscale setting stays"
+        raise CloudError(what, cause, "Plan again; nothing was deleted", code="AML319")
+    autoscale_and_tags.delete_autoscale(cloud, str(there["id"]), what=what)
+    return None
+
+
+def _require_same_owner(body: Mapping[str, Json], there: Json, what: str) -> None:
+    """Raises CloudError if the setting was created or taken over by others after the plan was made."""
+    if owner_tag(there) not in (body["tag"], body["before"]):
         cause = f"autoscale setting {there['name']} changed after the plan was made: it {owner_in_words(there)}"
         raise CloudError(what, cause, "It was not changed. Plan again", code="AML234")
-    if step.verb is Verb.DELETE:
-        return _delete(cloud, body, there, what)
-    return _put(cloud, body, there, rows.get(str(body["like"])), what)
+
+
+def _own_id(cloud: Cloud, body: Mapping[str, Json]) -> str:
+    """The ARM id of the setting that we create for a deployment."""
+    endpoint, name = str(body["endpoint"]), str(body["name"])
+    target = endpoints.deployment_path(cloud, endpoint, name)
+    return autoscale_and_tags.autoscale_id(cloud, autoscale_settings.name_for(endpoint, name, target))
 
 
 def _read(cloud: Cloud, endpoint: str, what: str) -> dict[str, Json]:
@@ -151,26 +169,18 @@ def _read(cloud: Cloud, endpoint: str, what: str) -> dict[str, Json]:
     return {autoscale_settings.slot_of(row): row for row in own}
 
 
-def _delete(cloud: Cloud, body: Mapping[str, Json], there: Json, what: str) -> Evidence | None:
-    if there is None:
-        return Evidence("it is already deleted")
-    above = endpoints.read_endpoint(cloud, str(body["endpoint"])) or {} if body["must_have_no_traffic"] else {}
-    if body["name"] in shares(above):
-        cause = f"{body['name']} receives traffic, so its autoscale setting stays"
-        raise CloudError(what, cause, "Plan again; nothing was deleted", code="AML319")
-    autoscale_and_tags.delete_autoscale(cloud, str(there["id"]), what=what)
-    return None
-
-
-def _put(cloud: Cloud, body: Mapping[str, Json], there: Json, like: Json, what: str) -> Evidence | None:
-    if there and not list(_different(body, autoscale_settings.described(there))):
-        return Evidence("it is already like that")
+def _put(cloud: Cloud, body: Mapping[str, Json], what: str) -> Evidence | None:
     endpoint, name = str(body["endpoint"]), str(body["name"])
-    target = endpoints.deployment_path(cloud, endpoint, name)
-    own = autoscale_and_tags.autoscale_id(cloud, autoscale_settings.name_for(endpoint, name, target))
-    where = str(there["id"] if there else body.get("id") or own)
+    rows = _read(cloud, endpoint, what)
+    there = rows.get(name)
+    if there:
+        _require_same_owner(body, there, what)
+        if not list(_different(body, autoscale_settings.described(there))):
+            return Evidence("it is already like that")
+    where = str(there["id"] if there else body.get("id") or _own_id(cloud, body))
     location = str((there or {}).get("location") or cloud.workspace()["location"])
-    setting = autoscale_settings.body_for(target, location, body, there or like)
+    target = endpoints.deployment_path(cloud, endpoint, name)
+    setting = autoscale_settings.body_for(target, location, body, there or rows.get(str(body["like"])))
     autoscale_and_tags.put_autoscale(cloud, {"id": where, **setting}, what=what)
     return None
 
@@ -218,7 +228,7 @@ def _body(
 def _remove(
     spec: EndpointSpec, name: str, body: Mapping[str, Json], why: str, *, must_have_no_traffic: bool = False
 ) -> Step:
-    known = {"endpoint": spec.name, "name": name, "tag": spec.owner, "before": owner_tag(body)}
+    known = {"endpoint": spec.name, "name": name, "id": body["id"], "tag": spec.owner, "before": owner_tag(body)}
     return Step(
         Verb.DELETE,
         address(NAME, spec.key, name),

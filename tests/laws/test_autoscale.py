@@ -23,6 +23,7 @@ from deploy.domain.arm import OWNER_TAG
 from deploy.emulator.monitor import autoscale_runs
 from deploy.emulator.online import scaling
 from deploy.emulator.seed.open_world import open_world
+from deploy.emulator.world import timing
 from deploy.errors import DeployError, Exit
 from deploy.execution.progress import Event, EventKind
 from tests.laws.conftest import PLAIN, write_project
@@ -69,6 +70,7 @@ class Scaled(Stage):
     def scale_out(self, count: int = RUNNING) -> None:
         """Azure Monitor changes the live deployment."""
         held = open_world(self.state / "world.sqlite")
+        held.timing = timing.PROFILES["instant"]
         try:
             with held.transaction():
                 (endpoint,) = held.children(WORKSPACE, "endpoint")
@@ -343,6 +345,7 @@ class Killed(BaseException):
 @pytest.mark.parametrize("steps", [2, 3])
 def test_a_plan_file_is_finished(stage: Scaled, tmp_path: Path, steps: int) -> None:
     """The run that applied it ends after the new setting or the last shift; the same plan has the same result."""
+    stage.begin("1")
     Case(stage, "apply", OWNED).begin()
     file = tmp_path / "agreed.plan"
     made = commands.plan(stage.world.project, "law")
