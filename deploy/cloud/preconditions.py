@@ -13,23 +13,35 @@ from deploy.domain.traffic_shares import format_traffic, shares
 from deploy.errors import CloudError
 
 
-def check(cloud: Cloud, endpoint: str, expected: Mapping[str, Json] | None, what: str) -> None:
+def check(
+    cloud: Cloud,
+    endpoint: str,
+    expected: Mapping[str, Json] | None,
+    what: str,
+    *,
+    deployments: Mapping[str, Json] | None = None,
+    body: Mapping[str, Json] | None = None,
+) -> None:
     """Raises CloudError (AML319) if an endpoint is not as a step expects it, because another run changed it since.
 
     `expected`: `slots`: deployment -> the releases that it may hold, null for none; `owner`: theirs, if they exist;
     `idle`: a deployment that must have no traffic; `traffic`: the traffic maps that the endpoint may have. Azure ML has
-    no etags on these resources, so this is a read right before the write.
+    no etags on these resources, so this is a read right before the write. `deployments` of the
+    endpoint and its `body`: if they were just read.
     """
     if not expected:
         return
-    there = endpoints.read_deployments(cloud, endpoint) if expected.get("slots") else {}
+    there = deployments
+    if there is None:
+        there = endpoints.read_deployments(cloud, endpoint) if expected.get("slots") else {}
     for name in expected.get("slots") or ():
         if "owner" in expected and name in there and is_unmanaged(str(expected["owner"]), there[name]):
             cause = f"{name} was created after the plan was made, and it {owner_in_words(there[name])}"
             raise CloudError(what, cause, "It was not changed. Plan again, or choose another name", code="AML230")
     cause = _slot_conflict(there, expected.get("slots") or {})
     if not cause and ("idle" in expected or "traffic" in expected):
-        cause = _traffic_conflict(shares(endpoints.read_endpoint(cloud, endpoint) or {}), expected)
+        body = endpoints.read_endpoint(cloud, endpoint) if body is None else body
+        cause = _traffic_conflict(shares(body or {}), expected)
     if cause:
         raise CloudError(what, cause, "Another run changed it. Nothing was changed here; plan again", code="AML319")
 

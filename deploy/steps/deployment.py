@@ -63,15 +63,16 @@ def plan(desired: Desired | None, facts: Facts) -> Sequence[Step]:
     ]
     if findings := _deleted_with_traffic(desired, steps, facts):
         raise Refused(findings)
-    called = served(facts, desired.spec.key)
+    called = served(facts, desired.spec.key) if address("endpoint", desired.spec.key) in facts else None
     return [_with_precondition(desired, step, there.get(str(step.address.name)), called) for step in steps]
 
 
 def _with_precondition(
-    desired: Desired, step: Step, body: Mapping[str, Json] | None, called: Mapping[str, int]
+    desired: Desired, step: Step, body: Mapping[str, Json] | None, called: Mapping[str, int] | None
 ) -> Step:
     """The step with what it expects right before its write: the release that the deployment held when the plan was
-    made, or already the new one after an interruption, and no traffic if it had none.
+    made, or already the new one after an interruption, and no traffic if it had none. `called`: the traffic; None for
+    an endpoint that the plan creates.
     """
     name = str(step.address.name)
     before = release_of(body) if body else None
@@ -81,7 +82,7 @@ def _with_precondition(
         expected["slots"] = {name: [None, ours]}
     if step.verb is Verb.CREATE:
         expected["owner"] = desired.spec.owner
-    if name not in called:
+    if called is not None and name not in called:
         expected["idle"] = name
     return replace(step, body={**step.body, "expects": expected})
 
@@ -149,9 +150,10 @@ def run(cloud: Cloud, step: Step) -> Task[Evidence | None]:
             endpoints.read_deployment(cloud, str(body["endpoint"]), str(body["name"])), step, what
         )
     endpoint = str(body["document"]["endpoint_name"] if "document" in body else body["endpoint"])
-    if step.verb is Verb.CREATE and _exists(cloud, endpoint, body["document"]):
+    there = endpoints.read_deployments(cloud, endpoint) if "expects" in body else {}
+    if step.verb is Verb.CREATE and _exists(there, body["document"]):
         return Evidence("another run created it")
-    preconditions.check(cloud, endpoint, body.get("expects"), what)
+    preconditions.check(cloud, endpoint, body.get("expects"), what, deployments=there)
     if "document" not in body:
         part = {"sku": {"name": "Default", "capacity": body["count"]}} if "count" in body else {"tags": body["adopted"]}
         where = endpoints.deployment_path(cloud, str(body["endpoint"]), str(body["name"]))
@@ -172,12 +174,12 @@ def run(cloud: Cloud, step: Step) -> Task[Evidence | None]:
     return None
 
 
-def _exists(cloud: Cloud, endpoint: str, document: Mapping[str, Json]) -> bool:
-    """Whether the deployment to create exists already as it would be created."""
-    there = endpoints.read_deployment(cloud, endpoint, str(document["name"]))
-    if there is None or release_of(there) != release_of(document) or not is_succeeded(there):
+def _exists(there: Mapping[str, Json], document: Mapping[str, Json]) -> bool:
+    """Whether the deployment to create is among these as it would be created."""
+    body = there.get(str(document["name"]))
+    if body is None or release_of(body) != release_of(document) or not is_succeeded(body):
         return False
-    return not diff.changes(document, there, diff.DEPLOYMENT)
+    return not diff.changes(document, body, diff.DEPLOYMENT)
 
 
 def _records(cloud: Cloud, body: Mapping[str, Json], made: Mapping[str, Json]) -> dict[str, str]:

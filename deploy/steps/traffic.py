@@ -143,7 +143,7 @@ def run(cloud: Cloud, step: Step) -> Task[Evidence | None]:
         return Evidence("it is already deleted")  # a PUT would create it again
     if (only_from := step.body.get("only_from")) and shares(there or {}) not in only_from:
         return Evidence(f"another run has moved the traffic since, so it stays: {format_traffic(shares(there or {}))}")
-    preconditions.check(cloud, name, step.body.get("expects"), f"{step.verb} {step.address}")
+    preconditions.check(cloud, name, step.body.get("expects"), f"{step.verb} {step.address}", body=there or {})
     document = _with_history(cloud, _as_it_is(step.body["document"], there), step.body.get("record"))
     desired = (positive(document["traffic"]), positive(document.get("mirror_traffic") or {}), _history(document))
     yield from endpoints.put_endpoint(
