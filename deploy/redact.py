@@ -7,6 +7,7 @@ the public secret scanners gitleaks and detect-secrets look for.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
@@ -50,6 +51,8 @@ _JOINED = re.compile(
 _NAMED_BY_SIBLING = ("before", "after", "value")
 _SHORTEST = 6
 """Characters; a shorter secret would hide half of every text."""
+_SHORT = 1024
+"""Characters of a text whose result is kept."""
 _PLAIN = frozenset({"true", "false", "none", "null", "yes", "no", "on", "off"})
 
 # Forms. Each `keep` group stays before the hidden part.
@@ -103,6 +106,7 @@ _RANDOM = re.compile(rf"(?={_RUN}*[0-9])(?={_RUN}*[A-Za-z]){_RUN}{{32,}}")
 _HARMLESS_VALUE = re.compile(r"|true|false|[0-9.]{1,6}|\$\{\{.*\}\}", re.IGNORECASE | re.DOTALL)
 
 
+@functools.lru_cache(maxsize=4096)
 def is_secret(name: str) -> bool:
     """Whether a value with this name is a secret: `API_KEY`, `primaryKey`, `PGPASSWORD`; not `max_tokens`, `PATH`."""
     words = [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)]
@@ -202,11 +206,19 @@ def redact_values(value: Any, secrets: Collection[str]) -> Any:
 
 def redact_text(text: str) -> str:
     """The text without the secrets that its form shows; text without such secrets does not change."""
+    return _redact_short(text) if len(text) <= _SHORT else _redact(text)
+
+
+def _redact(text: str) -> str:
     for pattern in _WHOLE:
         text = pattern.sub(HIDDEN, text)
     for pattern in _AFTER:
         text = pattern.sub(_hide_group, text)
     return text
+
+
+_redact_short = functools.lru_cache(maxsize=4096)(_redact)
+"""The same values are in plan, fingerprint, report and each output of them."""
 
 
 def _hide_group(found: re.Match[str]) -> str:

@@ -9,9 +9,11 @@ from __future__ import annotations
 import collections
 import os
 import signal
+import sqlite3
 import subprocess
 import time
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -80,6 +82,16 @@ class Stage:
         if release != "1":
             assert self.apply().exit == 0
             self.want(release)
+
+    def keep(self) -> Path:
+        """Copy the world, for `restore`."""
+        kept = self.state / "kept.sqlite"
+        _copy(self.state / "world.sqlite", kept)
+        return kept
+
+    def restore(self, kept: Path) -> None:
+        """Put a copy in the world's place. The emulator continues with it, as after a reset."""
+        _copy(kept, self.state / "world.sqlite")
 
     def want(self, release: str) -> None:
         self.world.want(release=release)
@@ -164,6 +176,11 @@ class Victims:
         self.process.stdin.write(line)
         self.process.stdin.flush()
         return self.process.stdout.readline()
+
+
+def _copy(source: Path, target: Path) -> None:
+    with closing(sqlite3.connect(source)) as read, closing(sqlite3.connect(target, timeout=30)) as written:
+        read.backup(written)
 
 
 def unlawful(state: Path, event: Event) -> list[str]:
