@@ -152,7 +152,9 @@ def validate_endpoint(
     if not restored:
         problems += rules.renewable(pipeline, endpoint)
         problems += [found for each in (endpoint, *deployments) for found in rules.tags(each)]
-        problems += [found for each in deployments for found in scoring_server.without_server(each)]
+        wrong = {found.place.file for found in problems}
+        whole = [each for each in deployments if each.source.root.place.file not in wrong]
+        problems += [found for each in whole for found in scoring_server.without_server(each)]
         problems = _with_placeholders(problems, written)
     if problems or not isinstance(pipeline.model, Pipeline):
         raise SpecError(problems)

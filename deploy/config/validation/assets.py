@@ -34,11 +34,6 @@ _VERSIONED: tuple[FieldPath, ...] = (("model",), ("environment",))
 
 def assets(source: Source, document: Mapping[str, Json], folder: Path) -> Problems:
     """`document`: the valid part of a deployment document."""
-    if at(source.value, ("model",)) is None and at(source.value, ("environment",)) is None:
-        cause = "The deployment has neither a model nor an environment."
-        yield problem(
-            source, (), "AML121", cause, "Add `model: azureml:<name>:<version>`, `environment: ...`, or both."
-        )
     collections = at(document, ("data_collector", "collections")) or {}
     for field_path in (*_VERSIONED, *(("data_collector", "collections", str(name), "data") for name in collections)):
         yield from _version(source, document, (*field_path, "version"))

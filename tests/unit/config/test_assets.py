@@ -27,8 +27,9 @@ def folder(tmp_path: Path) -> Path:
 
 
 def document(folder: Path, **fields: Any) -> dict[str, Any]:
-    """The valid document of a deployment with these fields. Raises SpecError."""
+    """The valid document of a deployment with these fields, which can start. Raises SpecError."""
     fixed = {"name": "blue", "endpoint_name": "mip", "instance_type": "a", "instance_count": 1}
+    fixed |= {"model": "azureml:m:1", "environment": "azureml:e:1"}
     texts = {"endpoint.yml": text_of({"name": "mip"}), "deployment.yml": text_of({**fixed, **fields})}
     (found,) = spec_of(folder, texts).deployments
     return dict(found)
@@ -39,7 +40,7 @@ def collector(**fields: Any) -> dict[str, Any]:
 
 
 REFUSED: list[tuple[dict[str, Any], str]] = [
-    ({}, "AML121 The deployment has neither a model nor an environment."),
+    ({"model": None, "environment": None}, "AML146 The deployment has no model, no scoring script and no environment."),
     ({"model": "azureml:M"}, "AML122 model is not a valid asset reference"),
     ({"model": "azureml:M:"}, "AML122 model is not a valid asset reference"),
     ({"model": "azureml:M:1:2"}, "AML122 model is not a valid asset reference"),

@@ -48,7 +48,7 @@ REFERENCES = [
     "model: azureml:m:{text}",
     "model: '{text}'",
     "model: {{path: 'w/{text}', type: mlflow_model}}",
-    "model: {{path: azureml://datastores/d/paths/x, version: '{text}', type: triton_model}}",
+    "model: {{name: m, path: azureml://datastores/d/paths/x, version: '{text}', type: triton_model}}",
     "environment: azureml:e:{text}",
     "environment: {{image: 'r.io/x:{text}'}}",
     "environment: {{build: {{path: '{text}'}}}}",
@@ -101,8 +101,7 @@ def test_every_file_of_a_template_is_checked(files: dict[str, str], place: str) 
         "environment: {image: x, conda_file: {name: '<x>'}, inference_config: {"
         + ", ".join(f"{name}_route: {{port: 1, path: /}}" for name in ("liveness", "readiness", "scoring"))
         + "}}",
-        "model: {path: azureml://datastores/d/paths/x, description: <x>, tags: {a: $X}, type: mlflow_model}",
-        "model: azureml:m:${{ inputs.version }}",
+        "model: {name: m, path: azureml://datastores/d/paths/x, description: <x>, tags: {a: $X}, type: mlflow_model}",
     ],
 )
 def test_free_text_can_contain_anything(line: str) -> None:

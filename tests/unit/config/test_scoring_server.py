@@ -18,10 +18,10 @@ ROUTES = {f"{name}_route": ROUTE for name in ("liveness", "readiness", "scoring"
 STORED = "azureml://datastores/d/paths/x"
 MODELS: dict[str, Any] = {
     "none": None,
-    "custom": {"path": STORED},
-    "custom_model": {"path": STORED, "type": "custom_model"},
-    "mlflow": {"path": STORED, "type": "mlflow_model"},
-    "triton": {"path": STORED, "type": "triton_model"},
+    "custom": {"name": "m", "path": STORED},
+    "custom_model": {"name": "m", "path": STORED, "type": "custom_model"},
+    "mlflow": {"name": "m", "path": STORED, "type": "mlflow_model"},
+    "triton": {"name": "m", "path": STORED, "type": "triton_model"},
     "registered": "azureml:m:1",
     "registry": "azureml://registries/azureml/models/MedImageParse/versions/17",
 }
