@@ -25,7 +25,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.project import ROOT
+from tests.project import CANARY, ROOT
 
 IMPORTED = (
     "azure.ai.ml", "azure.identity", "azure.mgmt.authorization", "deploy.cli", "deploy.commands", "deploy.error_codes",
@@ -126,12 +126,15 @@ def _prepare() -> None:
     from pydantic import BaseModel
 
     from deploy.cli import command
+    from deploy.domain.digests import slow_digest
     from deploy.domain.report import Report
+    from deploy.emulator.seed.default_world import WORKSPACE_ID
     from deploy.reporter import report_html
 
     Image.init()  # loads the image formats
     command()
     report_html(Report("", "", ()))  # compiles its template
+    slow_digest(CANARY, WORKSPACE_ID)  # of the secret of each project
     found = [BaseModel]
     for model in found:
         found += model.__subclasses__()

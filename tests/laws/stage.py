@@ -69,23 +69,30 @@ class Stage:
 
     world: Any
     broken: list[str] = field(default_factory=list)
+    _deployed: dict[str, Path] = field(default_factory=dict)
+    """The world with release 1, by the texts of its template."""
 
     @property
     def state(self) -> Path:
         return self.world.state
 
     def begin(self, release: str) -> None:
-        """Start a new world with everything that comes before `release`."""
-        emulator.reset(self.state)
-        self.broken.clear()
+        """Start a new world with everything that comes before `release`, which is deployed once for the same files."""
         self.want("1")
-        if release != "1":
+        files = "".join(path.read_text() for path in sorted(self.world.project.root.rglob("plain/*.j2")))
+        if release == "1" or files not in self._deployed:
+            emulator.reset(self.state)
+        if release != "1" and files not in self._deployed:
             assert self.apply().exit == 0
-            self.want(release)
+            self._deployed[files] = self.keep(f"deployed-{len(self._deployed)}.sqlite")
+        elif release != "1":
+            self.restore(self._deployed[files])
+        self.broken.clear()
+        self.want(release)
 
-    def keep(self) -> Path:
+    def keep(self, name: str = "kept.sqlite") -> Path:
         """Copy the world, for `restore`."""
-        kept = self.state / "kept.sqlite"
+        kept = self.state / name
         _copy(self.state / "world.sqlite", kept)
         return kept
 
