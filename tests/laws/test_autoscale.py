@@ -37,12 +37,15 @@ WORKS = ("apply", "rollback")
 HOWS: dict[str, dict[str, Any]] = {
     "refused": {"kind": "refuse", "status": 403}, "lost": {"kind": "lose", "times": 4}, "killed": {}
 }  # fmt: skip
+LAST_SHIFT = {"operation": "OnlineEndpoints_CreateOrUpdate", "number": 2}
+DELETION = {"operation": "AutoscaleSettings_Delete", "number": 1}
 SOME = (
-    ("apply", OWNED, "refused", (4, 5)),  # the last shift; the deletion of the old setting
-    ("apply", OWNED, "lost", (3,)),  # the new setting
-    ("apply", OWNED, "killed", (4,)),
-    ("rollback", ADOPTED, "refused", (3,)),
+    ("apply", OWNED, "refused", (LAST_SHIFT, DELETION)),
+    ("apply", OWNED, "lost", ({"operation": "AutoscaleSettings_CreateOrUpdate", "number": 1},)),
+    ("apply", OWNED, "killed", (LAST_SHIFT,)),
+    ("rollback", ADOPTED, "refused", (DELETION,)),
 )
+"""What runs without `--laws full`."""
 LAST, ENOUGH, SHARES = 60, 12, 4
 """More requests than a rollout sends, fewer than a rollback sends, and the number of tests that share them."""
 BUSY = f"{WORKSPACE.partition('/providers/')[0]}/providers/Microsoft.Insights/autoscaleSettings/busy"
@@ -230,38 +233,35 @@ class Case:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "numbers" not in metafunc.fixturenames:
+    if "struck" not in metafunc.fixturenames:
         return
     full = metafunc.config.getoption("--laws", default="some") == "full"
-    shares = [range(first, LAST, SHARES) for first in range(1, SHARES + 1)]
+    shares = [[{"plane": "arm", "number": n} for n in range(first, LAST, SHARES)] for first in range(1, SHARES + 1)]
     every = [(*each, share) for each in itertools.product(WORKS, (OWNED, ADOPTED), HOWS) for share in shares]
-    metafunc.parametrize(("work", "scale", "how", "numbers"), every if full else SOME, ids=_name)
+    metafunc.parametrize(("work", "scale", "how", "struck"), every if full else SOME, ids=_name)
 
 
 def _name(value: Any) -> str:
-    return {OWNED: "owned", ADOPTED: "adopted"}.get(value, value) if isinstance(value, str) else str(value[0])
+    return {OWNED: "owned", ADOPTED: "adopted"}.get(value, value) if isinstance(value, str) else str(value[0]["number"])
 
 
 def test_one_setting_stays_on_the_live_deployment(
-    stage: Scaled, victims: Victims, work: str, scale: str, how: str, numbers: Sequence[int]
+    stage: Scaled, victims: Victims, work: str, scale: str, how: str, struck: Sequence[dict[str, Any]]
 ) -> None:
-    """Every request of a rollout and of a rollback is refused, lost or the last one; `numbers`: which are hit."""
+    """Every request of a rollout and of a rollback is refused, lost or the last one; `struck`: these requests."""
     told: list[str] = []
-    for number in numbers:
+    for fits in struck:
         case = Case(stage, work, scale)
         case.begin()
-        fits = (
-            {"number": number, "plane": "arm"} if isinstance(numbers, range) else {"number": number, "mutating": True}
-        )
-        struck, broken = _struck(case, victims, how, fits)
-        told += [f"{number}: {each}" for each in (*broken, *case.broken_after_next_run())]
-        if not struck:
+        meets, broken = _run(case, victims, how, fits)
+        told += [f"{fits}: {each}" for each in (*broken, *case.broken_after_next_run())]
+        if not meets:
             break
-    assert struck or number > ENOUGH
+    assert meets or fits["number"] > ENOUGH
     assert not told, json.dumps(told, indent=1)
 
 
-def _struck(case: Case, victims: Victims, how: str, fits: dict[str, Any]) -> tuple[bool, list[str]]:
+def _run(case: Case, victims: Victims, how: str, fits: dict[str, Any]) -> tuple[bool, list[str]]:
     """One run that meets the fault. Return whether it did, and the promises that it broke."""
     stage, last = case.stage, case.stage.last()
     if how == "killed":
@@ -296,7 +296,7 @@ def test_an_adopted_setting_moves_with_its_notifications(stage: Scaled) -> None:
     case = Case(stage, "apply", ADOPTED)
     case.begin()
     (before,) = stage.settings()
-    stage.order({"kind": "refuse", "status": 400, "effect": True, "operation": "AutoscaleSettings_Delete"})
+    stage.order({"kind": "refuse", "status": 400, "effect": True, **DELETION})
     end = stage.apply()
     stage.order()
 
