@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 from deploy.documents.local_paths import local_paths
 from deploy.documents.locations import TEMPLATES, FieldPath, Node, Source
 from deploy.errors import Place, Problem, SpecError
+from deploy.redact import HIDDEN
 from deploy.sanitize import sanitize
 
 _AZURE = re.compile(r"\$\{\{(?:(?!\$\{\{|\}\})[^\n])*\}\}")
@@ -56,7 +57,7 @@ def unreplaced(source: Source, free: tuple[FieldPath, ...], folder: Path | None 
         place = source.place(field_path) if text is node.value else source.key(field_path)
         used = source.template_place(field_path)
         hidden = any(secret in text for secret in source.secrets if secret)
-        problem = _problem("(hidden)" if hidden else found, place)
+        problem = _problem(HIDDEN if hidden else found, place)
         yield replace(problem, cause=f"{problem.cause} The template uses it at {used}.") if used else problem
 
 

@@ -178,7 +178,7 @@ def test_a_stale_list_does_not_change_the_live_slot(stage: Stage) -> None:
     after = stage.seen()
     stage.order()
 
-    assert (end.strikes, end.exit, end.codes) == (1, Exit.STEP_FAILED, ("AML319",))
+    assert (end.strikes, end.exit, end.codes) == (1, Exit.STALE, ("AML319",))
     assert after == before
     assert stage.apply().exit == 0
     assert end_state(stage) == undisturbed(stage, "2")[1]

@@ -18,6 +18,7 @@ from tests.laws.ground import Ground
 from tests.outsider import Outsider
 
 NEEDED = ("name", "endpoint_name", "instance_type", "instance_count")
+OWN = {"name": "own", "version": 1, "type": "mlflow_model"}
 MODEL = "azureml://registries/azureml/models/MedImageParse/versions/17"
 FILES = {
     "model/weights.txt": "one",
@@ -26,9 +27,9 @@ FILES = {
 }
 IMAGE = "mcr.microsoft.com/mine:1"
 PINNED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
-    "files": ({"model": {"name": "own", "version": 1, "path": "./model"}}, {"model/weights.txt": "two"}, "other files"),
+    "files": ({"model": {**OWN, "path": "./model"}}, {"model/weights.txt": "two"}, "other files"),
     "file": (
-        {"model": {"name": "own", "version": 1, "path": "model/weights.txt"}}, {"model/weights.txt": "two"},
+        {"model": {**OWN, "path": "model/weights.txt"}}, {"model/weights.txt": "two"},
         "other files",
     ),
     "image": (

@@ -88,7 +88,9 @@ def test_a_hint_names_the_flag_where_a_command_would_ask(
 ) -> None:
     """The hint of `plan` and the last line of `import`, without a terminal: --yes, but not for the emulator."""
     monkeypatch.setattr(commands, "plan", lambda *_, **__: Plan(name, PLAN.steps))
-    monkeypatch.setattr(commands, "import_endpoint", lambda *_, **__: SimpleNamespace(key="mip", files=(), hidden={}))
+    monkeypatch.setattr(
+        commands, "import_endpoint", lambda *_, **__: SimpleNamespace(key="mip", files=(), hidden={}, notes=())
+    )
     assert typed("plan", "-e", name, "mip") == Exit.OK
     planned = capsys.readouterr().out
     assert typed("import", "-e", name, "--endpoint", "mip-ab") == Exit.OK

@@ -52,7 +52,8 @@ def test_a_release_does_not_depend_on_the_spelling() -> None:
     plain = f"{DEPLOYMENT}app_insights_enabled: true\nliveness_probe: {{period: 7}}\n"
     quoted = f"{DEPLOYMENT}app_insights_enabled: 'Yes'\nliveness_probe: {{period: '7'}}\n"
     assert check(deployment=plain).releases == check(deployment=quoted).releases
-    os_type = "environment: {image: x, conda_file: {name: x}, os_type: %s}\nmodel: {name: m, path: runs:/0/m, type: mlflow_model}\n"
+    model = "model: {name: m, path: runs:/0/m, type: mlflow_model}"
+    os_type = f"environment: {{image: x, conda_file: {{name: x}}, os_type: %s}}\n{model}\n"
     kept = [check(deployment=DEPLOYMENT.replace("model: azureml:m:1\n", os_type % word)) for word in ("Linux", "linux")]
     assert [each.deployments[0]["environment"]["os_type"] for each in kept] == ["Linux", "linux"]
 
