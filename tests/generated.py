@@ -151,6 +151,26 @@ def _scalar(annotation: Any, metadata: list[Any]) -> Drawn:
 ENDPOINTS = _document(EndpointDocument, name=st.just("mip"))
 _MODEL = DeploymentDocument.model_fields["model"]
 _NAMES = {"name": st.just("blue"), "endpoint_name": st.just("mip")}
-DEPLOYMENTS = _document(
-    DeploymentDocument, **_NAMES, model=_value(_MODEL.annotation, _MODEL.metadata, "model")
-) | _document(DeploymentDocument, **_NAMES)
+_ROUTES = {f"{name}_route": {"port": 8080, "path": "/"} for name in ("liveness", "readiness", "scoring")}
+
+
+def _startable(document: dict[str, Any], number: int) -> dict[str, Any]:
+    """The deployment with what its scoring server needs; rarely as it is."""
+    model, environment = document.get("model"), document.get("environment")
+    if number == 7:
+        return document
+    if (document.get("code_configuration") or {}).get("code"):
+        return {**document, "environment": environment or "azureml:E:2"}
+    if isinstance(environment, dict) and environment.get("image") and not environment.get("inference_config"):
+        return {**document, "environment": {**environment, "inference_config": _ROUTES}}
+    if isinstance(model, dict) and not environment:
+        return {**document, "model": {**model, "type": "mlflow_model"}}
+    return document if model or environment else {**document, "model": "azureml:M:3"}
+
+
+DEPLOYMENTS = st.builds(
+    _startable,
+    _document(DeploymentDocument, **_NAMES, model=_value(_MODEL.annotation, _MODEL.metadata, "model"))
+    | _document(DeploymentDocument, **_NAMES),
+    st.integers(0, 29),
+)
