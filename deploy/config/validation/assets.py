@@ -57,9 +57,15 @@ def _model(source: Source, model: Mapping[str, Json]) -> Problems:
     path, name = model["path"], model.get("name")
     if not name and model.get("version") is not None:
         yield problem(source, ("model",), "AML121", "The model has a version and no name.", "Add `name: ...`.")
-    if is_local(path):
+    if model.get("type") == "mlflow_model" and "." in path.rstrip("/").rsplit("/", 1)[-1]:
+        cause = (
+            "model.path is not a folder, and an MLflow model is one; azure-ai-ml takes a name with a dot for a file."
+        )
+        cure = "Use the folder with the file MLmodel, under a name without a dot."
+        yield problem(source, ("model", "path"), "AML122", cause, cure)
+    elif is_local(path):
         return
-    if not _is_registrable(path):
+    elif not _is_registrable(path):
         cause = "model.path is an address that a model cannot be registered from."
         cure = "Use a file or folder, azureml://datastores/..., azureml://jobs/... or runs:/.... For a model that is "
         cure += "registered already, use `model: azureml:<name>:<version>`."

@@ -61,6 +61,10 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         )
         for path in ("azureml:m:1", "azureml://registries/r/models/m/versions/1", "models:/m/1", "file:m", "runs:")
     ),
+    *(
+        ({"model": {"name": "m", "path": path, "type": "mlflow_model"}}, "AML122 model.path is not a folder, and")
+        for path in ("m/a.txt", "azureml://datastores/d/paths/m.tar")
+    ),
     ({"model": {"path": "m", "version": 1}}, "AML121 The model has a version and no name."),
     ({"model": {"path": "m", "name": "a b"}}, "AML123 model.name is not a valid name"),
     ({"model": {"path": "m", "name": "a", "version": "a b"}}, "AML123 model.version is not a valid version"),
