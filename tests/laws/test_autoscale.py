@@ -35,7 +35,8 @@ RUNNING = 2
 """What Azure Monitor has scaled the live deployment to; the files have 1."""
 WORKS = ("apply", "rollback")
 HOWS: dict[str, dict[str, Any]] = {
-    "refused": {"kind": "refuse", "status": 403}, "lost": {"kind": "lose", "times": 4}, "killed": {}
+    "refused": {"kind": "refuse", "status": 400}, "forbidden": {"kind": "refuse", "status": 403},
+    "lost": {"kind": "lose", "times": 4}, "killed": {}
 }  # fmt: skip
 LAST_SHIFT = {"operation": "OnlineEndpoints_CreateOrUpdate", "number": 2}
 DELETION = {"operation": "AutoscaleSettings_Delete", "number": 1}
@@ -270,7 +271,7 @@ def _run(case: Case, victims: Victims, how: str, fits: dict[str, Any]) -> tuple[
     code = case.run()
     struck = any("fault" in row["note"] for row in emulator.requests(stage.state, after=last))
     stage.order()
-    return struck, [*case.broken_after_rescue(code)] if how == "refused" else []
+    return struck, [*case.broken_after_rescue(code)] if how in ("refused", "forbidden") else []
 
 
 def test_scaling_outside_within_the_limits_is_no_difference(stage: Scaled) -> None:
