@@ -32,7 +32,7 @@ MOST_SENDS = 4
 """How often one request of one step is sent at most."""
 HELD = 30.0
 """Seconds for which the answer drips while the victim is killed; it never receives the whole answer."""
-ENDS = {Exit.REFUSED, Exit.STEP_FAILED, Exit.RESCUE_FAILED, Exit.AUTH}
+ENDS = {Exit.REFUSED, Exit.STEP_FAILED, Exit.RESCUE_FAILED, Exit.STALE, Exit.AUTH}
 
 
 class Ahead:

@@ -22,7 +22,7 @@ from deploy.domain.traffic_shares import shares
 from deploy.errors import Refused, Unanswered
 from deploy.planning import observe, planner
 from deploy.preflight.check_result import Verdict
-from deploy.steps import ARRIVING
+from deploy.steps import STEP_TYPES
 from tests.addresses import addr
 from tests.unit.specs import OWNER, SIZE, environment, spec
 
@@ -128,7 +128,7 @@ def checks(answers: Mapping[str, Any]) -> dict[str, Step]:
     found: dict[str, Step] = {}
     for model in (MODEL, OTHER):
         one = spec(pipeline={"roles": [{"role": "Reader", "scope": "workspace"}]}, model=model)
-        facts = observe.observe(Told(answers), [one], ARRIVING)
+        facts = observe.observe(Told(answers), [one], STEP_TYPES)
         for step in planner.draft_release(environment(), [one], facts).steps:
             if step.verb is Verb.CHECK and (step.kind not in found or found[step.kind].body["verdict"] == "yes"):
                 found[step.kind] = step
@@ -270,7 +270,7 @@ LIVE: dict[str, Any] = {
 def changed(answers: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What a second release would change."""
     one = spec(release="r2", instance_count=2, environment_variables={"A": "2"})
-    facts = observe.observe(Told(answers), [one], ARRIVING)
+    facts = observe.observe(Told(answers), [one], STEP_TYPES)
     return [(s.verb, s.address) for s in planner.draft_release(environment(), [one], facts).steps if s.changes]
 
 
