@@ -172,7 +172,7 @@ class _EndpointRun:
                 yield from self._execute(self.fallback)
                 return
             self.outcomes += not_reached(steps[number + 1 :])
-            wrote_nothing = (outcome.error or {}).get("code") in CONFLICTS
+            wrote_nothing = (outcome.error or {}).get("code") in CONFLICTS and outcome.attempts == 1
             if "idle" not in step.body:  # the rollout is done then: traffic stays on the new release
                 yield from self._rescue(steps[: number + (not wrote_nothing)])
             return
