@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from deploy.clock import Clock, ScaledClock, SystemClock
 from deploy.cloud import github, response_schemas
 from deploy.cloud.arm import Arm
+from deploy.cloud.busy_list import BusyList
 from deploy.cloud.error_translation import translated_errors
 from deploy.cloud.name_server import resolve
 from deploy.cloud.poll_interval import PollInterval
@@ -107,6 +108,7 @@ class Cloud:
         self.credential = _credential(environment, hosts, clock)
         self.arm = Arm(hosts.manager, self.credential, f"{hosts.manager}/.default", clock, ca=ca)
         self.poll_interval = PollInterval()
+        self.busy_list = BusyList(clock.monotonic)
         self.addresses: Callable[[str], list[str]] = resolve
         """The addresses of a host, from the name server of this machine."""
         self.unconfirmed: set[str] = set()

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from deploy.clock import Task, Wait
 from deploy.cloud import response_schemas
 from deploy.cloud.arm import Answer
+from deploy.cloud.busy_list import is_changing
 from deploy.cloud.connect import Cloud
 from deploy.cloud.error_translation import from_answer, retry_after_seconds, translated_errors
 from deploy.cloud.transport import Accepted
@@ -103,7 +104,7 @@ def _follow(cloud: Cloud, operation: Operation, accepted: Accepted, deadline: fl
     if where is None:
         return (yield from _end_without_operation(cloud, operation, accepted, deadline))
     kind, retry_after = f"{accepted.method} {operation.path.split('/')[-2]}", retry_after_seconds(accepted.headers)
-    with cloud.poll_interval.following():
+    with cloud.poll_interval.following(operation.path.rpartition("/")[0]):
         while (spent := cloud.clock.monotonic() - started) < deadline - started:
             yield Wait(min(cloud.poll_interval.pause(kind, spent, retry_after), deadline - started - spent))
             state, answer = _state_of(cloud, operation, accepted, where)
@@ -123,20 +124,27 @@ def _end_without_operation(cloud: Cloud, operation: Operation, accepted: Accepte
 
 
 def _state_of(cloud: Cloud, operation: Operation, accepted: Accepted, where: str) -> tuple[str, Answer | None]:
-    """The state of a change, in lower case. After a PUT the resource is read first; if it is at rest but not in the
-    desired state, the operation returns the reason.
+    """The state of a change, in lower case. After a PUT the resource is read first, or a list of many; if it is at rest
+    but not in the desired state, the operation returns the reason.
     """
     if accepted.method == "PUT":
         with suppress(CloudError, NotAuthenticated):
+            in_flight = cloud.poll_interval.in_flight(operation.path.rpartition("/")[0])
+            if cloud.busy_list.is_busy(operation.path, in_flight, lambda path: _list(cloud, path, operation.what)):
+                return "updating", None
             body = response_schemas.checked(
                 cloud.arm.poll(accepted.url, operation.what).body, response_schemas.Resource, operation.what
             )
-            if _is_busy(body):
+            if is_changing(body):
                 return "updating", None
             if operation.is_desired(body):
                 return "succeeded", None
     answer = _progress(cloud, operation, where)
     return (_state_of_operation(operation, answer) if accepted.operation else _state_of_result(answer)), answer
+
+
+def _list(cloud: Cloud, path: str, what: str) -> list[Json]:
+    return cloud.arm.list(path, VERSION, what, response_schemas.Resource)
 
 
 def _progress(cloud: Cloud, operation: Operation, where: str) -> Answer:
@@ -201,7 +209,7 @@ def _read_at_rest(cloud: Cloud, operation: Operation, deadline: float) -> Task[J
     while True:
         body = yield from _read(cloud, operation, operation.path)
         above = (yield from _read(cloud, operation, operation.parent)) if operation.parent else None
-        if not (_is_busy(body) or _is_busy(above)):
+        if not (is_changing(body) or is_changing(above)):
             return body
         if cloud.clock.monotonic() + _PAUSE > deadline:
             raise _still_running(operation)
@@ -216,11 +224,6 @@ def _read(cloud: Cloud, operation: Operation, path: str) -> Task[Json | None]:
         except Unanswered:
             yield Wait(pause)
     return cloud.arm.look(path, VERSION, operation.what, response_schemas.Resource)
-
-
-def _is_busy(body: Json | None) -> bool:
-    state = str(((body or {}).get("properties") or {}).get("provisioningState") or "Succeeded")
-    return state.lower() not in _FINISHED
 
 
 def _still_running(operation: Operation) -> Unanswered:

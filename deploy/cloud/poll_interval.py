@@ -6,6 +6,7 @@ Our own: it learns the shortest duration of each kind of operation, which no ret
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -26,17 +27,24 @@ class PollInterval:
         self._quickest: dict[str, float] = {}
         self._lock = threading.Lock()
         self._in_flight = 0
+        self._by_collection: Counter[str] = Counter()
 
     @contextmanager
-    def following(self) -> Iterator[None]:
-        """Inside, one more operation is in flight."""
+    def following(self, collection: str = "") -> Iterator[None]:
+        """Inside, one more operation is in flight, on a resource of this collection."""
         with self._lock:
             self._in_flight += 1
+            self._by_collection[collection] += 1
         try:
             yield
         finally:
             with self._lock:
                 self._in_flight -= 1
+                self._by_collection[collection] -= 1
+
+    def in_flight(self, collection: str) -> int:
+        """How many operations are in flight on resources of a collection."""
+        return self._by_collection[collection]
 
     @property
     def longest(self) -> float:
