@@ -59,7 +59,7 @@ def _own_files(folder: Path) -> None:
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(text)
     (folder / "deployment.yml.j2").write_text(
-        'name: blue\nendpoint_name: "{{ endpoint }}-{{ unique(5) }}"\nmodel: {path: model}\n'
+        'name: blue\nendpoint_name: "{{ endpoint }}-{{ unique(5) }}"\nmodel: {path: model, type: mlflow_model}\n'
         "environment: {image: mcr.example/x:1, conda_file: conda.yml}\n"
         "instance_type: Standard_NC24ads_A100_v4\ninstance_count: 1\n"
         'environment_variables: {RELEASE: "{{ values.release }}", DB_PASSWORD: "{{ values.canary_token }}"}\n'

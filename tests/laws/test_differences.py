@@ -204,6 +204,20 @@ def test_a_recreated_deployment_is_repaired(ground: Ground, path: str) -> None:
     ground.outsider.gone(f"/onlineEndpoints/{where}")
 
 
+@in_place
+def test_a_registered_custom_model_needs_a_scoring_server(ground: Ground) -> None:
+    """Azure would refuse the deployment with MissingDriverProgram; the plan does before any change."""
+    bare = {key: item for key, item in ground.deployment.items() if key not in ("environment", "model_mount_path")}
+    for name, kind in (("mine", "custom_model"), ("flow", "mlflow_model")):
+        ground.outsider.send("PUT", f"/models/{name}/versions/1", {"properties": {"modelUri": "x", "modelType": kind}})
+    ground.files(deployment={**bare, "model": "azureml:mine:1"})
+    with pytest.raises(Refused, match=r"AML357 .*azureml:mine:1 is a custom model"):
+        ground.plan()
+    ground.files(deployment={**bare, "model": "azureml:flow:1"})
+    assert ground.plan().steps
+    ground.files()
+
+
 def test_a_recreated_endpoint_with_another_identity_is_refused(ground: Ground) -> None:
     """An endpoint that another client recreated with another identity is not deleted: the plan is refused and
     names it.
@@ -220,17 +234,3 @@ def test_a_recreated_endpoint_with_another_identity_is_refused(ground: Ground) -
 
     with pytest.raises(Refused, match=r"AML220 .*identity of an endpoint that exists: it is none"):
         ground.plan()
-
-
-@in_place
-def test_a_registered_custom_model_needs_a_scoring_server(ground: Ground) -> None:
-    """Azure would refuse the deployment with MissingDriverProgram; the plan does before any change."""
-    bare = {key: item for key, item in ground.deployment.items() if key not in ("environment", "model_mount_path")}
-    for name, kind in (("mine", "custom_model"), ("flow", "mlflow_model")):
-        ground.outsider.send("PUT", f"/models/{name}/versions/1", {"properties": {"modelUri": "x", "modelType": kind}})
-    ground.files(deployment={**bare, "model": "azureml:mine:1"})
-    with pytest.raises(Refused, match=r"AML357 .*azureml:mine:1 is a custom model"):
-        ground.plan()
-    ground.files(deployment={**bare, "model": "azureml:flow:1"})
-    assert ground.plan().steps
-    ground.files()

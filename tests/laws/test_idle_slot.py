@@ -220,7 +220,7 @@ def test_a_slot_that_is_used_again_is_not_deleted(world: World) -> None:
         reaped = reap(world, approve=meanwhile)
         assert reaped.result
         (error,) = failures(reaped.result)
-        assert (reaped.exit, error["code"]) == (Exit.STEP_FAILED, "AML338")
+        assert (reaped.exit, error["code"]) == (Exit.STALE, "AML338")
         assert words in error["message"]
         assert behind(world) == ["blue", "green"]
         with world.project.connect(commands.validate(world.project, "law")[0]):
