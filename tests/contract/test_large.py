@@ -14,6 +14,8 @@ from deploy import emulator
 from deploy.emulator.seed import default_world
 
 SIZE = (65 << 20) + 5
+MOST = 260
+"""MB that the emulator may need beside what it holds at rest: azure-ai-ml sends up to 16 blocks at once."""
 
 
 def _peak(pid: int) -> int:
@@ -47,7 +49,7 @@ def test_a_large_file_travels_in_blocks(tmp_path: Path) -> None:
         client.models.download("large", "1", download_path=str(tmp_path / "back"))
         (back,) = [path for path in (tmp_path / "back").rglob("weights.bin") if path.is_file()]
         assert filecmp.cmp(large, back, shallow=False)
-        assert _peak(running.pid) - resting < 200
+        assert _peak(running.pid) - resting < MOST
     finally:
         os.environ.clear()
         os.environ.update(before)

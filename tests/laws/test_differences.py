@@ -56,10 +56,11 @@ in_place = pytest.mark.parametrize("ground", ["in_place"], indirect=True)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Every row in place, and every third (with `--laws full` every) row with two slots."""
+    """Each row in one of the two strategies; with `--laws full` in both."""
     if "row" in metafunc.fixturenames and "what" in metafunc.fixturenames:
-        every = 1 if metafunc.config.getoption("--laws", default="some") == "full" else 3
-        cases = [("in_place", *case) for case in LIVE] + [("blue_green", *case) for case in LIVE[::every]]
+        full = metafunc.config.getoption("--laws", default="some") == "full"
+        rows = {"in_place": LIVE if full else LIVE[::2], "blue_green": LIVE if full else LIVE[1::2]}
+        cases = [(strategy, *case) for strategy, own in rows.items() for case in own]
         ids = [f"{strategy}-{what} {row.yaml}" for strategy, what, row in cases]
         metafunc.parametrize(("ground", "what", "row"), cases, ids=ids, indirect=["ground"])
     elif not any("ground" in mark.args[0] for mark in metafunc.definition.iter_markers("parametrize")):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from deploy.cloud import endpoints
@@ -156,6 +156,7 @@ LISTS = st.fixed_dictionaries({"value": JSON}) | st.fixed_dictionaries({"value":
 
 
 @pytest.mark.parametrize("end", OPEN)
+@settings(max_examples=40)
 @given(answer=JSON | LISTS)
 def test_an_invalid_response_makes_a_check_unknown(end: str, answer: Any) -> None:
     """Any other JSON makes the check unknown, and affects no other check."""
@@ -169,6 +170,7 @@ def test_an_invalid_response_makes_a_check_unknown(end: str, answer: Any) -> Non
 
 
 @pytest.mark.parametrize("end", sorted(ANSWERS.keys() - OPEN))
+@settings(max_examples=40)
 @given(answer=JSON)
 def test_a_missing_required_read_refuses_the_plan(end: str, answer: Any) -> None:
     """An unreadable response refuses the plan."""
