@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
@@ -133,6 +133,14 @@ class Plan:
     def quota(self) -> tuple[Mapping[str, Json], ...]:
         """The body of each quota check."""
         return tuple(s.body for s in self.steps if s.kind == "quota")
+
+
+def by_endpoint(steps: Sequence[Step]) -> dict[str, list[Step]]:
+    """Endpoint key -> its steps, in their order."""
+    found: dict[str, list[Step]] = {}
+    for step in steps:
+        found.setdefault(step.endpoint, []).append(step)
+    return found
 
 
 def digest_world(world: World) -> str:

@@ -25,7 +25,7 @@ from deploy import redact
 from deploy.clock import Clock, Task, Wait
 from deploy.cloud.connect import Cloud
 from deploy.domain.arm import Json
-from deploy.domain.plan import Plan, Step, Verb
+from deploy.domain.plan import Plan, Step, Verb, by_endpoint
 from deploy.domain.report import Evidence, Outcome, Report, State, as_json
 from deploy.errors import BUG, CONFLICTS, POOL_FULL, CloudError, DeployError, Exit, Terminated, Transient
 from deploy.execution.progress import Event, EventKind
@@ -333,7 +333,7 @@ def execute(
     run = _Run(cloud, clock, _without_secrets(emit, secrets), step_types, figures, places)
     for step in plan.steps:
         run.event(EventKind.PLANNED, step, step.why)
-    steps, rescue, fallback = (_by_endpoint(each) for each in (plan.steps, plan.rescue, plan.fallback))
+    steps, rescue, fallback = (by_endpoint(each) for each in (plan.steps, plan.rescue, plan.fallback))
     runs = {
         key: _EndpointRun(run, key, own, rescue.get(key, []), fallback.get(key, []), key in fail_fast)
         for key, own in steps.items()
@@ -349,10 +349,6 @@ def execute(
     outcomes = tuple(_redacted(outcome, secrets) for group in done for outcome in group)
     spent = clock.monotonic() - started
     return Report(plan.environment, plan.fingerprint, outcomes, cloud.arm.requests - sent, spent, stopped)
-
-
-def _by_endpoint(steps: Sequence[Step]) -> dict[str, list[Step]]:
-    return {key: [s for s in steps if s.endpoint == key] for key in dict.fromkeys(s.endpoint for s in steps)}
 
 
 def not_reached(steps: Sequence[Step]) -> list[Outcome]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from deploy.domain import file_list, leases, provenance
 from deploy.domain.arm import Facts, Json, address, facts_of
 from deploy.domain.digests import digest, slow_digest
-from deploy.domain.plan import Plan, Step, digest_world
+from deploy.domain.plan import Plan, Step, by_endpoint, digest_world
 from deploy.domain.spec import EndpointSpec, Environment
 from deploy.errors import Finding, Refused
 from deploy.preflight import refusals
@@ -41,6 +41,7 @@ def build_plan(
         for where, body in seen.items()
         if where.kind not in VOLATILE_FACTS
     }
+    own = by_endpoint(steps)
     bodies = [facts[spec.key].get(address("endpoint", spec.key)) or {} for spec in specs]
     uris = [str((body.get("properties") or {}).get("scoringUri") or "") for body in bodies]
     return Plan(
@@ -52,7 +53,10 @@ def build_plan(
         endpoints=tuple(facts),
         facts=digest_world(world),
         world=world,
-        notes=(*notes, *(note for spec in specs for note in refusals.unmanaged(spec, steps, facts[spec.key]))),
+        notes=(
+            *notes,
+            *(note for spec in specs for note in refusals.unmanaged(spec, own.get(spec.key, ()), facts[spec.key])),
+        ),
         scoring_uris=tuple(filter(None, uris)),
         target=target_of(environment, facts),
         sealed=sealed_of(environment, specs),

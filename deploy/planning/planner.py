@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from deploy.domain import history, traffic_shares
 from deploy.domain.arm import RELEASE_TAG, UNVERIFIED, Facts, Json, address, release_of
-from deploy.domain.plan import Desired, Plan, Step, Verb
+from deploy.domain.plan import Desired, Plan, Step, Verb, by_endpoint
 from deploy.domain.spec import EndpointSpec, Environment
 from deploy.domain.traffic_shares import live_slot
 from deploy.errors import Finding, Refused
@@ -111,9 +111,13 @@ def draft_release(
     findings += [*beyond, *asset_versions.conflicts(steps)]
     findings += exposure.refused(environment, exposed, allowed=choices.allow_exposure)
     findings += guards.too_many(environment, specs, facts, steps, siblings or {})
-    unprobed = [spec for spec in specs if not choices.restored and guards.moves_unprobed(spec, steps, facts[spec.key])]
+    planned = by_endpoint(steps)
+    moved = () if choices.restored else specs
+    unprobed = [spec for spec in moved if guards.moves_unprobed(spec, planned.get(spec.key, ()), facts[spec.key])]
     refused, untested = guards.without_probe(environment, unprobed)
-    notes = [note for spec in specs if (note := refusals.forward_note(spec, steps, facts[spec.key]))]
+    notes = [
+        note for spec in specs if (note := refusals.forward_note(spec, planned.get(spec.key, ()), facts[spec.key]))
+    ]
     notes += [note for spec in specs for note in fallback.notes(spec, fallback_steps, facts[spec.key])]
     notes += [*headroom.raisable_limits_exceeded(steps, environment.name), *warnings]
     return Draft(steps, rescue, fallback_steps, [*findings, *refused], (*notes, *untested), held, exposed)
