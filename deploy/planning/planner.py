@@ -80,15 +80,12 @@ def draft_release(
     steps: list[Step] = []
     rescue: list[Step] = []
     fallback_steps: list[Step] = []
-    found = {
-        spec.key: None if choices.allow_rolled_back else refusals.held_back_entry(spec, facts[spec.key])
-        for spec in specs
-    }
-    held = tuple(each for each in found.values() if each)
+    asked = () if choices.allow_rolled_back else specs
+    held_back = {spec.key: refusals.held_back_entry(spec, facts[spec.key]) for spec in asked}
     findings: list[Finding] = []
     exposed: list[Mapping[str, Json]] = []
     for spec in specs:
-        if found[spec.key]:
+        if held_back.get(spec.key):
             continue
         desired = choose_slot(spec, facts[spec.key])
         seen = slots.facts_after_drain(desired, facts[spec.key])
@@ -111,16 +108,14 @@ def draft_release(
     findings += [*beyond, *asset_versions.conflicts(steps)]
     findings += exposure.refused(environment, exposed, allowed=choices.allow_exposure)
     findings += guards.too_many(environment, specs, facts, steps, siblings or {})
-    planned = by_endpoint(steps)
-    moved = () if choices.restored else specs
-    unprobed = [spec for spec in moved if guards.moves_unprobed(spec, planned.get(spec.key, ()), facts[spec.key])]
+    own_of, moved = by_endpoint(steps), () if choices.restored else specs
+    unprobed = [spec for spec in moved if guards.moves_unprobed(spec, own_of.get(spec.key, ()), facts[spec.key])]
     refused, untested = guards.without_probe(environment, unprobed)
-    notes = [
-        note for spec in specs if (note := refusals.forward_note(spec, planned.get(spec.key, ()), facts[spec.key]))
-    ]
+    notes = [refusals.forward_note(spec, own_of.get(spec.key, ()), facts[spec.key]) for spec in specs]
     notes += [note for spec in specs for note in fallback.notes(spec, fallback_steps, facts[spec.key])]
     notes += [*headroom.raisable_limits_exceeded(steps, environment.name), *warnings]
-    return Draft(steps, rescue, fallback_steps, [*findings, *refused], (*notes, *untested), held, exposed)
+    found, held = [*findings, *refused], tuple(each for each in held_back.values() if each)
+    return Draft(steps, rescue, fallback_steps, found, tuple(filter(None, (*notes, *untested))), held, exposed)
 
 
 def plan_release(
