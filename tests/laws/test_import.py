@@ -36,7 +36,7 @@ def azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azure]:
 
 
 @settings(
-    max_examples=60,
+    max_examples=40,
     phases=[Phase.generate],
     deadline=None,
     derandomize=True,

@@ -39,7 +39,7 @@ CROSSED = (*leases.THRESHOLDS, RENEW, REAP, 0, -0.1)
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     full = metafunc.config.getoption("--laws", default="some") == "full"
-    size, lines, days = (1000, 100, 28) if full else (45, 3, 9)
+    size, lines, days = (1000, 100, 28) if full else (30, 2, 9)
     metafunc.parametrize(("size", "lines", "days"), [(size, lines, days)], ids=[f"{size} endpoints, {days} days"])
 
 
