@@ -17,7 +17,8 @@ _FRESH = 2.0
 """Seconds for which a list is used."""
 _PAGE = 20
 """Resources on one page of a list, at least: a list of a large collection is several requests."""
-_FINISHED = frozenset({"succeeded", "failed", "canceled"})
+FINISHED = frozenset({"succeeded", "failed", "canceled"})
+"""States, in lower case, in which no operation is in progress."""
 
 
 class BusyList:
@@ -49,4 +50,4 @@ class BusyList:
 def is_changing(body: Json | None) -> bool:
     """Whether an operation on a resource is in progress."""
     state = str(((body or {}).get("properties") or {}).get("provisioningState") or "Succeeded")
-    return state.lower() not in _FINISHED
+    return state.lower() not in FINISHED

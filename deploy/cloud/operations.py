@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from deploy.clock import Task, Wait
 from deploy.cloud import response_schemas
 from deploy.cloud.arm import Answer
-from deploy.cloud.busy_list import is_changing
+from deploy.cloud.busy_list import FINISHED, is_changing
 from deploy.cloud.connect import Cloud
 from deploy.cloud.error_translation import from_answer, retry_after_seconds, translated_errors
 from deploy.cloud.transport import Accepted
@@ -28,7 +28,6 @@ VERSION = "2024-10-01"
 MAX_SENDS = 3
 _READS = 4
 _PAUSE, MIN_TIMEOUT = 5.0, 1.0
-_FINISHED = frozenset({"succeeded", "failed", "canceled"})
 
 
 @dataclass(frozen=True)
@@ -43,6 +42,11 @@ class Operation:
     is_desired: Callable[[Json | None], bool]
     timeout_seconds: float
     parent: str | None = None
+
+    @property
+    def collection(self) -> str:
+        """The path of the list that contains the resource."""
+        return self.path.rpartition("/")[0]
 
 
 def run_operation(cloud: Cloud, operation: Operation, begin: Callable[[], object]) -> Task[None]:
@@ -104,11 +108,11 @@ def _follow(cloud: Cloud, operation: Operation, accepted: Accepted, deadline: fl
     if where is None:
         return (yield from _end_without_operation(cloud, operation, accepted, deadline))
     kind, retry_after = f"{accepted.method} {operation.path.split('/')[-2]}", retry_after_seconds(accepted.headers)
-    with cloud.poll_interval.following(operation.path.rpartition("/")[0]):
+    with cloud.poll_interval.following(operation.collection):
         while (spent := cloud.clock.monotonic() - started) < deadline - started:
             yield Wait(min(cloud.poll_interval.pause(kind, spent, retry_after), deadline - started - spent))
             state, answer = _state_of(cloud, operation, accepted, where)
-            if state in _FINISHED:
+            if state in FINISHED:
                 cloud.poll_interval.ended(kind, cloud.clock.monotonic() - started)
                 return _ended(operation, state, answer)
             retry_after = retry_after_seconds(answer.headers) if answer else retry_after
@@ -129,7 +133,7 @@ def _state_of(cloud: Cloud, operation: Operation, accepted: Accepted, where: str
     """
     if accepted.method == "PUT":
         with suppress(CloudError, NotAuthenticated):
-            in_flight = cloud.poll_interval.in_flight(operation.path.rpartition("/")[0])
+            in_flight = cloud.poll_interval.in_flight(operation.collection)
             if cloud.busy_list.is_busy(operation.path, in_flight, lambda path: _list(cloud, path, operation.what)):
                 return "updating", None
             body = response_schemas.checked(

@@ -26,8 +26,8 @@ def check(
 
     `expected`: `slots`: deployment -> the releases that it may hold, null for none; `owner`: theirs, if they exist;
     `idle`: a deployment that must have no traffic; `traffic`: the traffic maps that the endpoint may have. Azure ML has
-    no etags on these resources, so this is a read right before the write. `deployments` of the
-    endpoint and its `body`: if they were just read.
+    no etags on these resources, so this is a read right before the write. `deployments` of the endpoint and its `body`:
+    if they were just read.
     """
     if not expected:
         return

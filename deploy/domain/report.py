@@ -47,6 +47,12 @@ class Outcome:
     rescue: bool = False
     """Whether it is a step of the rescue."""
 
+    @property
+    def wrote_nothing(self) -> bool:
+        """Whether its only attempt ended before the write, because something had changed since the plan was made."""
+        is_conflict = self.state is State.FAILED and (self.error or {}).get("code") in CONFLICTS
+        return is_conflict and self.attempts == 1
+
 
 @dataclass(frozen=True)
 class Report:
@@ -79,7 +85,7 @@ class Report:
         exposed = any(outcome.error and "traffic" in outcome.error for outcome in self.outcomes)
         if exposed or any(outcome.rescue and outcome.address.kind == "traffic" for outcome in failed):
             return Exit.RESCUE_FAILED
-        if failed and not self._has_changed and all(map(_is_conflict, failed)):
+        if failed and not self._has_changed and all(each.wrote_nothing for each in failed):
             return Exit.STALE
         refused = all("findings" in (outcome.error or {}) for outcome in failed)
         if failed and refused and all(outcome.verb in (Verb.CHECK, Verb.PROBE) for outcome in self.outcomes):
@@ -90,12 +96,7 @@ class Report:
     def _has_changed(self) -> bool:
         """Whether a step changed something, or may have."""
         started = (each for each in self.outcomes if each.state is not State.NOT_REACHED)
-        return any(each.verb not in (Verb.CHECK, Verb.PROBE) and not _is_conflict(each) for each in started)
-
-
-def _is_conflict(outcome: Outcome) -> bool:
-    """Whether a step wrote nothing, because something had changed since the plan was made."""
-    return outcome.state is State.FAILED and (outcome.error or {}).get("code") in CONFLICTS
+        return any(each.verb not in (Verb.CHECK, Verb.PROBE) and not each.wrote_nothing for each in started)
 
 
 def as_json(error: DeployError) -> dict[str, Json]:

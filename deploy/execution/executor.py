@@ -27,7 +27,7 @@ from deploy.cloud.connect import Cloud
 from deploy.domain.arm import Json
 from deploy.domain.plan import Plan, Step, Verb, by_endpoint
 from deploy.domain.report import Evidence, Outcome, Report, State, as_json
-from deploy.errors import BUG, CONFLICTS, POOL_FULL, CloudError, DeployError, Exit, Terminated, Transient
+from deploy.errors import BUG, POOL_FULL, CloudError, DeployError, Exit, Terminated, Transient
 from deploy.execution.progress import Event, EventKind
 from deploy.execution.scheduler import run_tasks
 from deploy.planning import duration
@@ -159,7 +159,7 @@ class _EndpointRun:
     """The step that runs, when it started, and the number of outcomes before it."""
 
     def execute(self) -> Task[None]:
-        yield from self._execute(self.steps)
+        return self._execute(self.steps)
 
     def _execute(self, steps: Sequence[Step]) -> Task[None]:
         for number, step in enumerate(steps):
@@ -172,9 +172,8 @@ class _EndpointRun:
                 yield from self._execute(self.fallback)
                 return
             self.outcomes += not_reached(steps[number + 1 :])
-            wrote_nothing = (outcome.error or {}).get("code") in CONFLICTS and outcome.attempts == 1
             if "idle" not in step.body:  # the rollout is done then: traffic stays on the new release
-                yield from self._rescue(steps[: number + (not wrote_nothing)])
+                yield from self._rescue(steps[: number + (not outcome.wrote_nothing)])
             return
 
     @property

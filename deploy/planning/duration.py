@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from deploy.domain.plan import Plan, Step, Verb
+from deploy.domain.plan import Step, Verb
 
 Figures = Mapping[str, float]
 """Seconds by the name of an operation, such as `deployment_create`."""
@@ -63,12 +63,3 @@ def of_endpoints(steps: Sequence[Step], figures: Figures) -> dict[str, float]:
     for step in steps:
         found[step.endpoint] = found.get(step.endpoint, 0.0) + step.retry.wait + of_step(step, figures)
     return found
-
-
-def longest_steps(plan: Plan, figures: Figures) -> list[tuple[Step, float]]:
-    """The steps of the endpoint that takes longest, with their seconds, the longest first."""
-    if not plan.duration:
-        return []
-    key = max(plan.duration, key=lambda name: plan.duration[name])
-    own = [(step, step.retry.wait + of_step(step, figures)) for step in plan.steps if step.endpoint == key]
-    return sorted(own, key=lambda pair: -pair[1])

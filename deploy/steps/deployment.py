@@ -71,15 +71,13 @@ def _with_precondition(
     desired: Desired, step: Step, body: Mapping[str, Json] | None, called: Mapping[str, int] | None
 ) -> Step:
     """The step with what it expects right before its write: the release that the deployment held when the plan was
-    made, or already the new one after an interruption, and no traffic if it had none. `called`: the traffic; None for
-    an endpoint that the plan creates.
+    made, or what it leaves after an interruption, and no traffic if it had none. `called`: the traffic; None for an
+    endpoint that the plan creates.
     """
     name = str(step.address.name)
-    before = release_of(body) if body else None
-    ours = release_of(desired.deployments.get(name))
-    expected: dict[str, Json] = {"slots": {name: [before, ours] if before is None or before != ours else [ours]}}
-    if step.verb is Verb.CREATE and body is not None:  # it was deleted by the step before
-        expected["slots"] = {name: [None, ours]}
+    before = None if step.verb is Verb.CREATE else release_of(body)  # the step before a creation deletes what is there
+    after = None if step.verb is Verb.DELETE else release_of(desired.deployments.get(name))
+    expected: dict[str, Json] = {"slots": {name: list(dict.fromkeys((before, after)))}}
     if step.verb is Verb.CREATE:
         expected["owner"] = desired.spec.owner
     if called is not None and name not in called:

@@ -77,32 +77,36 @@ def state(entity: Any) -> Any:
     }
 
 
+def read_by_both(load: Any, text: str, files: tuple[str, str]) -> tuple[Any, Any] | None:
+    """A file as azure-ai-ml and as this project read it; None if both refuse it."""
+    try:
+        loaded = load(io.StringIO(text))
+    except Exception:  # noqa: BLE001 azure-ai-ml raises many classes
+        with pytest.raises(SpecError):
+            spec(*files)
+        return None
+    return loaded, spec(*files)
+
+
 @pytest.mark.parametrize("lines", ENDPOINTS)
 def test_an_endpoint_file_means_the_same(lines: str) -> None:
     """Both accept it and read the same, or both refuse it."""
     text = replaced(ENDPOINT, lines)
-    try:
-        loaded = load_online_endpoint(io.StringIO(text))
-    except Exception:  # noqa: BLE001 azure-ai-ml raises many classes
-        with pytest.raises(SpecError):
-            spec(text, DEPLOYMENT)
+    if (read := read_by_both(load_online_endpoint, text, (text, DEPLOYMENT))) is None:
         return
-    found = spec(text, DEPLOYMENT)
+    loaded, found = read
     assert state(sdk_entities.load_endpoint(found.endpoint)) == state(loaded)
-    for read, own in ((loaded.traffic, found.traffic), (loaded.mirror_traffic, found.endpoint.get("mirror_traffic"))):
-        assert (own or {}) == {key.lower(): value for key, value in (read or {}).items()}
+    for theirs, own in ((loaded.traffic, found.traffic), (loaded.mirror_traffic, found.endpoint.get("mirror_traffic"))):
+        assert (own or {}) == {key.lower(): value for key, value in (theirs or {}).items()}
 
 
 @pytest.mark.parametrize("lines", DEPLOYMENTS)
 def test_a_deployment_file_means_the_same(lines: str) -> None:
     """Both accept it and read the same, or both refuse it."""
     text = replaced(DEPLOYMENT, lines)
-    try:
-        loaded = load_online_deployment(io.StringIO(text))
-    except Exception:  # noqa: BLE001 azure-ai-ml raises many classes
-        with pytest.raises(SpecError):
-            spec(ENDPOINT, text)
+    if (read := read_by_both(load_online_deployment, text, (ENDPOINT, text))) is None:
         return
-    (document,) = spec(ENDPOINT, text).deployments
+    loaded, found = read
+    (document,) = found.deployments
     ours = sdk_entities.load_deployment(document, Path("/nowhere"), lambda _: {})
     assert state(ours) == state(loaded)

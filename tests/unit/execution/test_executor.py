@@ -138,6 +138,14 @@ def test_a_deployment_that_the_rescue_cannot_delete_is_exit_5() -> None:
     assert report.exit is Exit.STEP_FAILED
 
 
+def test_a_conflict_after_an_attempt_that_may_have_written_is_exit_5() -> None:
+    """Only a first attempt has certainly written nothing."""
+    conflict = CloudError("update a/x", "it has traffic now", "Plan again", code="AML319")
+    report, _ = run([step("a/x", attempts=2, deadline=600)], StepType("a", {"a/x": [trouble(), conflict]}))
+
+    assert report.exit is Exit.STEP_FAILED
+
+
 @pytest.mark.parametrize(("before", "end"), [([], Exit.STALE), ([step("a/x/0")], Exit.STEP_FAILED)])
 def test_a_conflict_before_any_change_is_exit_7(before: list[Step], end: Exit) -> None:
     """After a change it is a failed step; its rescue ran."""
