@@ -117,6 +117,8 @@ def test_traffic_leaves_a_slot_before_it_is_recreated() -> None:
     assert [step for step in story(made) if "quota" not in step] == [
         "shift traffic/mip", "delete deployment/mip/green", "create deployment/mip/green", "shift traffic/mip",
     ]  # fmt: skip
+    slots = [step.body["expects"]["slots"]["green"] for step in made.steps if step.kind == "deployment"]
+    assert slots == [["r2", None], [None, "r3"]], "a deletion that has happened already is no conflict"
 
 
 def test_a_deployment_with_traffic_gets_the_unverified_mark() -> None:
