@@ -7,7 +7,7 @@ Every failure that a user or Azure can cause is one of these classes. Its messag
     ├── SpecError      the files are invalid: all problems, each with its location   exit 3
     ├── Refused        refused before any change: quota, permission, model, guard    exit 4
     ├── StalePlan      Azure or the files changed after the plan was made            exit 7
-    ├── Locked         another run changes this environment                          exit 8
+    ├── Locked         another run changes this endpoint                             exit 8
     ├── NotAuthenticated  no credential, or one that Azure does not accept           exit 9
     ├── UsageError     the command line is invalid                                   exit 64
     └── CloudError     Azure refused, and a retry would not help                     exit 4; in a step 5
@@ -29,6 +29,8 @@ BUG = "AML001"
 """The code of a bug in amldeploy."""
 POOL_FULL = "AML311"
 """The code of a shared quota pool without free machines."""
+LOCK_LOST = "AML671"
+"""The code of a run that lost the lock of an endpoint, so that it writes nothing more."""
 CONFLICTS = frozenset({"AML230", "AML234", "AML319", "AML338"})
 """The codes of steps that wrote nothing, because another run or a person changed something after the plan was made."""
 
@@ -149,7 +151,7 @@ class StalePlan(DeployError):
 
 
 class Locked(DeployError):
-    """Another run is changing this environment."""
+    """Another run holds the lock of an endpoint, or this run has lost it."""
 
     exit = Exit.LOCKED
 

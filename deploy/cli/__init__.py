@@ -42,6 +42,7 @@ for panel, function, example, docs in (
     (_DEPLOY, deploy_commands.apply, "apply -e local", "docs/releases.md"),
     (_DEPLOY, deploy_commands.probe, "probe -e local mip --save results", "README.md"),
     (_DEPLOY, deploy_commands.rollback, "rollback -e prod mip", "docs/rollback.md"),
+    (_DEPLOY, deploy_commands.force_unlock, "force-unlock -e prod mip LOCK_ID", "docs/runs.md"),
     (_DEPLOY, deploy_commands.teardown, "teardown -e local", "README.md"),
     (_INSPECT, inspect_commands.status, "status -e prod --watch", "docs/releases.md"),
     (_INSPECT, inspect_commands.logs, "logs -e prod mip --lines 200", "docs/errors.md"),

@@ -20,6 +20,7 @@ from deploy.cli.options import (
     Events,
     Format,
     Jobs,
+    LockTimeout,
     OptionalEnvironment,
     Regions,
     Yes,
@@ -124,6 +125,7 @@ def apply(
     yes: Yes = False,
     jobs: Jobs = None,
     events: Events = None,
+    lock_timeout: LockTimeout = "0s",
     cleanup: Annotated[
         bool, typer.Option("--cleanup", help="Delete the deployment of a release that fails; its logs are saved.")
     ] = False,
@@ -134,7 +136,14 @@ def apply(
     file = runner.run(lambda commands, project: commands.plan_file(project, environment, arguments or ()))
     endpoints = (arguments or [])[1 if file else 0 :]
     flags = {"cleanup": cleanup, "allow_rolled_back": allow_rolled_back, "allow_exposure": allow_exposure}
-    invocation = Invocation("apply", environment, endpoints, yes=yes or file is not None, events=events)
+    invocation = Invocation(
+        "apply",
+        environment,
+        endpoints,
+        yes=yes or file is not None,
+        events=events,
+        lock_timeout=lock_timeout,
+    )
     runner.run_plan_command(
         invocation, output_format, lambda commands, common: commands.apply(**common, jobs=jobs, plan_file=file, **flags)
     )
@@ -146,9 +155,10 @@ def teardown(
     output_format: Format = Output.TEXT,
     yes: Yes = False,
     events: Events = None,
+    lock_timeout: LockTimeout = "0s",
 ) -> None:
     """Delete everything that this environment created. Registered models, code and environments stay."""
-    invocation = Invocation("teardown", environment, endpoints or (), yes=yes, events=events)
+    invocation = Invocation("teardown", environment, endpoints or (), yes=yes, events=events, lock_timeout=lock_timeout)
     runner.run_plan_command(invocation, output_format, lambda commands, common: commands.teardown(**common))
 
 
@@ -162,12 +172,25 @@ def rollback(
     output_format: Format = Output.TEXT,
     yes: Yes = False,
     events: Events = None,
+    lock_timeout: LockTimeout = "0s",
+    force_unlock: Annotated[
+        str, typer.Option("--force-unlock", metavar="LOCK_ID", help="Take the lock over from the run that holds it.")
+    ] = "",
 ) -> None:
     """Move traffic back to the previous release. Probes that release first."""
-    invocation = Invocation("rollback", environment, endpoints or (), yes=yes, events=events)
-    runner.run_plan_command(
-        invocation, output_format, lambda commands, common: commands.rollback(**common, every=every, to=to)
-    )
+    flags = {"every": every, "to": to, "force_unlock": force_unlock}
+    invocation = Invocation("rollback", environment, endpoints or (), yes=yes, events=events, lock_timeout=lock_timeout)
+    runner.run_plan_command(invocation, output_format, lambda commands, common: commands.rollback(**common, **flags))
+
+
+def force_unlock(
+    environment: Environment,
+    endpoint: Annotated[str, typer.Argument(metavar="NAME", help="Endpoint: its key, or its name in Azure.")],
+    lock_id: Annotated[str, typer.Argument(metavar="LOCK_ID", help="Lock id, as status and exit code 8 show it.")],
+) -> None:
+    """End the lock of a run that hangs. That run stops at its next change."""
+    name = runner.run(lambda commands, project: commands.force_unlock(project, environment, endpoint, lock_id))
+    console.print_result(f"Endpoint {name} is not locked by {lock_id} any more.")
 
 
 def probe(

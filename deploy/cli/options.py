@@ -44,6 +44,9 @@ AllowRolledBack = Annotated[bool, typer.Option("--allow-rolled-back", help="Depl
 Regions = Annotated[
     str, typer.Option("--regions", metavar="REGION,...", help="Other regions to check when quota is short.")
 ]
+LockTimeout = Annotated[
+    str, typer.Option("--lock-timeout", metavar="TIME", help="Wait so long for another run: 90s, 10m. Default: 0s.")
+]
 State = Annotated[Path, typer.Option("--state", metavar="FOLDER", help="Folder with the emulator's data.")]
 
 
@@ -53,10 +56,15 @@ def regions_of(text: str) -> list[str]:
 
 
 def hours_of(text: str | None) -> float | None:
-    """`24h`, `7d`, `90m` in hours."""
+    """`24h`, `7d`, `90m`, `30s` in hours."""
     if text is None:
         return None
-    units = {"m": 1 / 60, "h": 1.0, "d": 24.0}
+    units = {"s": 1 / 3600, "m": 1 / 60, "h": 1.0, "d": 24.0}
     if text[-1:] not in units or not text[:-1].replace(".", "", 1).isdecimal():
         raise UsageError(f"read {text!r} as a time", "it has no number and unit", "Use 90m, 24h or 7d", code="AML661")
     return float(text[:-1]) * units[text[-1]]
+
+
+def seconds_of(text: str) -> float:
+    """`90s`, `10m`, `1h` in seconds."""
+    return (hours_of(text) or 0.0) * 3600

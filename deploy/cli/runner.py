@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 import typer
 
 from deploy.cli import console, github_actions, output, signals
+from deploy.cli.options import seconds_of
 from deploy.cli.output import View
 from deploy.errors import DeployError, Exit, Place, Problem, Refused, SpecError, UsageError
 
@@ -43,6 +44,8 @@ class Invocation:
     events: Path | None
     append_events: bool = False
     """Whether the events of an earlier environment are in the same file."""
+    lock_timeout: str = "0s"
+    """How long to wait for the lock of another run."""
 
     @property
     def verb(self) -> str:
@@ -81,7 +84,8 @@ def run_emulator(work: Callable[[ModuleType], T]) -> T:
 def run_with_progress(invocation: Invocation, work: Callable[[ModuleType, dict[str, Any]], T]) -> T:
     """The result of `work(deploy.commands, arguments)`, with progress and the confirmation on stderr.
 
-    The arguments are those that all commands share: project, name, only, emit and, except for a probe, approve.
+    The arguments are those that all commands share: project, name, only, emit and, except for a probe, approve and
+    lock_timeout.
     """
     from deploy import commands
     from deploy.execution import progress
@@ -94,7 +98,7 @@ def run_with_progress(invocation: Invocation, work: Callable[[ModuleType, dict[s
         arguments: dict[str, Any] = {"project": project, "name": invocation.environment, "emit": emit}
         arguments["only"] = invocation.arguments
         if invocation.command != "probe":
-            arguments["approve"] = Approval(invocation, err)
+            arguments |= {"approve": Approval(invocation, err), "lock_timeout": seconds_of(invocation.lock_timeout)}
         try:
             return work(commands, arguments)
         except Refused as refused:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from deploy.cli import console, output, runner
-from deploy.cli.options import Endpoints, Environment, Events, Format, Yes
+from deploy.cli.options import Endpoints, Environment, Events, Format, LockTimeout, Yes
 from deploy.cli.output import Output, View
 from deploy.cli.runner import Invocation
 from deploy.errors import UsageError
@@ -50,6 +50,7 @@ def adopt(
     output_format: Format = Output.TEXT,
     yes: Yes = False,
     events: Events = None,
+    lock_timeout: LockTimeout = "0s",
     owners: Annotated[
         list[str] | None,
         typer.Option(
@@ -60,7 +61,7 @@ def adopt(
     ] = None,
 ) -> None:
     """Manage existing endpoints (changes only tags and descriptions)."""
-    invocation = Invocation("adopt", environment, endpoints or (), yes=yes, events=events)
+    invocation = Invocation("adopt", environment, endpoints or (), yes=yes, events=events, lock_timeout=lock_timeout)
     runner.run_plan_command(
         invocation, output_format, lambda commands, common: commands.adopt(**common, owners=owners or ())
     )

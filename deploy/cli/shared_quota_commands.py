@@ -9,7 +9,17 @@ from typing import Annotated, Any
 import typer
 
 from deploy.cli import console, github_actions, output, runner, signals
-from deploy.cli.options import Endpoints, Environment, Environments, Events, Format, Jobs, Yes, hours_of
+from deploy.cli.options import (
+    Endpoints,
+    Environment,
+    Environments,
+    Events,
+    Format,
+    Jobs,
+    LockTimeout,
+    Yes,
+    hours_of,
+)
 from deploy.cli.output import Output, View
 from deploy.cli.runner import Invocation
 from deploy.errors import DeployError, Exit, UsageError
@@ -43,6 +53,7 @@ def reap(
     yes: Annotated[bool, typer.Option("--yes", help="Delete; without it nothing is changed.")] = False,
     output_format: Format = Output.TEXT,
     events: Events = None,
+    lock_timeout: LockTimeout = "0s",
 ) -> None:
     """Delete endpoints with an expired lease, and idle slots.
 
@@ -56,7 +67,15 @@ def reap(
     documents, worst = [], int(Exit.OK)
     with console.collected_notices() as warn:
         for number, name in enumerate(dict.fromkeys(environments)):
-            invocation = Invocation("reap", name, (), yes=True, events=events, append_events=number > 0)
+            invocation = Invocation(
+                "reap",
+                name,
+                (),
+                yes=True,
+                events=events,
+                append_events=number > 0,
+                lock_timeout=lock_timeout,
+            )
             try:
                 reaped = _reap(invocation, rules, yes, output_format, warn)
             except DeployError as error:  # the other environments are still reaped
@@ -78,7 +97,7 @@ def _reap(invocation: Invocation, rules: Any, yes: bool, output_format: Output, 
     with console.line_printer(on_stderr=output.is_machine_readable(output_format)) as show:
 
         def work(commands: Any, common: dict[str, Any]) -> Any:
-            arguments = {key: common[key] for key in ("project", "name", "emit", "approve")}
+            arguments = {key: common[key] for key in ("project", "name", "emit", "approve", "lock_timeout")}
             return commands.reap(**arguments, rules=rules, yes=yes, show=show, warn=warn)
 
         reaped = runner.run_with_progress(invocation, work)
@@ -114,9 +133,10 @@ def renew(
     jobs: Jobs = None,
     output_format: Format = Output.TEXT,
     events: Events = None,
+    lock_timeout: LockTimeout = "0s",
 ) -> None:
     """Replace endpoints before their leases end. Does nothing when no lease ends soon."""
-    invocation = Invocation("renew", environment, endpoints or (), yes=yes, events=events)
+    invocation = Invocation("renew", environment, endpoints or (), yes=yes, events=events, lock_timeout=lock_timeout)
     own = {"within": hours_of(within), "in_place": in_place, "jobs": jobs}
     with (
         console.line_printer(on_stderr=output.is_machine_readable(output_format)) as show,
@@ -135,15 +155,16 @@ def restore(
     jobs: Jobs = None,
     output_format: Format = Output.TEXT,
     events: Events = None,
+    lock_timeout: LockTimeout = "0s",
 ) -> None:
     """Recreate an endpoint that reap deleted.
 
     Also recreates its deployments, traffic, tags and role assignments.
     """
-    invocation = Invocation("restore", environment, [str(folder)], yes=yes, events=events)
+    invocation = Invocation("restore", environment, [str(folder)], yes=yes, events=events, lock_timeout=lock_timeout)
 
     def work(commands: Any, common: dict[str, Any]) -> Any:
-        arguments = {key: common[key] for key in ("project", "name", "emit", "approve")}
+        arguments = {key: common[key] for key in ("project", "name", "emit", "approve", "lock_timeout")}
         return commands.restore(**arguments, folder=folder, jobs=jobs)
 
     runner.run_plan_command(invocation, output_format, work)

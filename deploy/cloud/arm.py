@@ -82,6 +82,11 @@ class Arm:
         """Remove the cached responses for `path`."""
         self._cache.forget(f"{path}?")
 
+    def forget_all(self, *prefixes: str) -> None:
+        """Remove the cached responses with paths or keys that start with one of `prefixes`."""
+        for prefix in prefixes:
+            self._cache.forget(prefix)
+
     def once(self, key: str, make: Callable[[], Json]) -> Json:
         """The result of `make`, computed once inside `cached_reads`."""
         return self._cache.get(key, key, make)

@@ -22,13 +22,14 @@ from deploy.cloud.busy_list import BusyList
 from deploy.cloud.error_translation import translated_errors
 from deploy.cloud.name_server import resolve
 from deploy.cloud.poll_interval import PollInterval
-from deploy.cloud.transport import IMPORT_LOCK, RETRIES, open_sign_in
+from deploy.cloud.transport import IMPORT_LOCK, RETRIES, open_plain
 from deploy.domain.arm import Json
 from deploy.domain.provenance import Provenance, of_project
 from deploy.domain.spec import Environment
 from deploy.errors import CloudError, UsageError
 
 if TYPE_CHECKING:
+    from deploy.cloud.lock import Locks
     from deploy.emulator import Running
 
 WORKSPACES = "2024-10-01"
@@ -111,6 +112,8 @@ class Cloud:
         self.busy_list = BusyList(clock.monotonic)
         self.addresses: Callable[[str], list[str]] = resolve
         """The addresses of a host, from the name server of this machine."""
+        self.locks: Locks | None = None
+        """The locks that this run holds, or held."""
         self.unconfirmed: set[str] = set()
         """Paths of changes without a confirmed success: they are read before the change is sent again."""
         self.durations: Mapping[str, float] = {}
@@ -171,7 +174,14 @@ class Cloud:
                 **self.hosts.named(self.environment.cloud),
             )
 
+    @cached_property
+    def storage(self) -> Any:
+        """The session for Azure Storage, which has other hosts and other limits."""
+        return open_plain(self.clock, self.ca)
+
     def close(self) -> None:
+        if "storage" in vars(self):
+            self.storage.close()
         self.arm.close()
         self.arm.transport.close()
         self.credential.close()
@@ -278,4 +288,4 @@ def _credential(environment: Environment, hosts: Hosts, clock: Clock) -> Any:
     from azure.identity import DefaultAzureCredential
 
     authority = {"authority": hosts.authority} if hosts.authority else {}
-    return DefaultAzureCredential(transport=open_sign_in(clock), **authority)
+    return DefaultAzureCredential(transport=open_plain(clock), **authority)

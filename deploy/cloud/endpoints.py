@@ -24,6 +24,10 @@ TAIL = 200
 """Lines of a log that are saved."""
 
 
+_ALL = "all endpoints"
+"""The key of the list in the cache of reads."""
+
+
 def endpoint_path(cloud: Cloud, name: str) -> str:
     return path_in(cloud.workspace_id, name)
 
@@ -50,8 +54,13 @@ def read_recent_endpoint(cloud: Cloud, name: str) -> Json | None:
 
 def list_endpoints(cloud: Cloud) -> dict[str, Json]:
     """All endpoints of the workspace: name -> ARM body. Read once inside `cached_reads`."""
-    found: dict[str, Json] = cloud.arm.once("all endpoints", lambda: _list_endpoints(cloud))
+    found: dict[str, Json] = cloud.arm.once(_ALL, lambda: _list_endpoints(cloud))
     return found
+
+
+def forget(cloud: Cloud) -> None:
+    """Remove all cached responses about endpoints and deployments."""
+    cloud.arm.forget_all(_ALL, _every_path(cloud))
 
 
 def list_recent_endpoints(cloud: Cloud) -> dict[str, Json]:

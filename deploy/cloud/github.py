@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from deploy.clock import Clock
-from deploy.cloud.transport import RETRIES, open_session, open_sign_in
+from deploy.cloud.transport import RETRIES, open_plain, open_session
 from deploy.errors import DeployError, NotAuthenticated
 
 URL, REQUEST_TOKEN = "ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"
@@ -47,7 +47,7 @@ class GitHubCredential:
         self.client = variables["AZURE_CLIENT_ID"]
         self._request = _TokenRequest(variables, AUDIENCES.get(cloud, PUBLIC), clock)
         tenant, more = variables["AZURE_TENANT_ID"], {"authority": authority} if authority else {}
-        transport = open_sign_in(clock)
+        transport = open_plain(clock)
         self._inner = ClientAssertionCredential(tenant, self.client, self._request, transport=transport, **more)
 
     def get_token(self, *scopes: str, **options: Any) -> Any:

@@ -19,6 +19,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import Any
 
 from deploy.clock import Clock
@@ -40,6 +41,9 @@ _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 _REUSABLE = re.compile(r"/Microsoft\.MachineLearningServices/workspaces/[^/?]+(?:/onlineEndpoints/[^/?]+)?\?[^/]*$")
 _MOMENT = 30.0
 """Seconds for which an endpoint's response is reused."""
+CHANGE_SECONDS = 45.0
+"""How long one request of a change takes at most: less than a lock lasts after a renewal."""
+_CHANGE_TIMEOUTS = {"connection_timeout": 10.0, "read_timeout": CHANGE_SECONDS - 10.0}
 
 
 class AnswerLost(Exception):
@@ -102,8 +106,10 @@ def open_session(clock: Clock, ca: str | None) -> Any:
             return response
 
         def _send_checked(self, request: Any, reads: bool, **options: Any) -> Any:
+            options |= {} if reads else _CHANGE_TIMEOUTS
             try:
-                response = self.meter.send(request.method, lambda: super(Session, self).send(request, **options))
+                send = partial(super().send, request, **options)
+                response = self.meter.send(request.method, send, changes=not reads)
                 if response.status_code >= 400:
                     _release(response)
                 if is_unreadable(response, options):
@@ -122,15 +128,15 @@ def open_session(clock: Clock, ca: str | None) -> Any:
     return _opened(Session())
 
 
-def open_sign_in(clock: Clock) -> Any:
-    """A transport for azure-identity, which uses other hosts; its waits use our clock."""
+def open_plain(clock: Clock, ca: str | None = None) -> Any:
+    """A transport for other hosts, of azure-identity and of Azure Storage; its waits use our clock."""
     from azure.core.pipeline.transport import RequestsTransport
 
-    class SignIn(RequestsTransport):  # type: ignore[misc] # azure-core is untyped here
+    class Plain(RequestsTransport):  # type: ignore[misc] # azure-core is untyped here
         def sleep(self, duration: float) -> None:
             clock.sleep(duration)
 
-    return _opened(SignIn())
+    return _opened(Plain(connection_verify=ca or True))
 
 
 def _opened(transport: Any) -> Any:
@@ -182,13 +188,17 @@ class _Meter:
         self._clock, self.limiter = clock, RateLimiter(monotonic=clock.monotonic, sleep=clock.sleep)
         self._lock = threading.Lock()
         self.requests = 0
+        self.before_change: Callable[[], None] | None = None
+        """Called right before a change is sent; raises to stop it. Set while the run holds locks."""
         self.service_time: tuple[datetime, float] | None = None
         """The Date header of the last response, and when it was received (monotonic seconds)."""
 
-    def send(self, method: str, send: Callable[[], Any]) -> Any:
+    def send(self, method: str, send: Callable[[], Any], *, changes: bool) -> Any:
         with self._lock:
             self.requests += 1
         with self.limiter.turn(method) as on_response:
+            if changes and self.before_change:
+                self.before_change()
             response = send()
             on_response(response.status_code, response.headers)
         with contextlib.suppress(ValueError, TypeError):

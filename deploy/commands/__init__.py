@@ -8,6 +8,7 @@ from deploy.commands.adopt import adopt
 from deploy.commands.apply import apply, plan_file
 from deploy.commands.doctor import doctor
 from deploy.commands.federate import federate
+from deploy.commands.force_unlock import force_unlock
 from deploy.commands.import_endpoint import Import, import_endpoint
 from deploy.commands.logs import logs
 from deploy.commands.plan import plan
@@ -33,6 +34,7 @@ __all__ = [
     "doctor",
     "entry_places",
     "federate",
+    "force_unlock",
     "import_endpoint",
     "logs",
     "needs_approval",

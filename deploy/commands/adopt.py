@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from deploy.cloud import endpoints, role_assignments
+from deploy.commands import lock
 from deploy.commands.project import Project, validate
 from deploy.commands.result import Approve, Result, run_plan
+from deploy.domain.plan import Plan
 from deploy.execution.executor import Emit
 from deploy.leasing import lineage
 from deploy.planning import observe
@@ -21,14 +23,19 @@ def adopt(
     owners: Collection[str] = (),
     approve: Approve,
     emit: Emit,
+    lock_timeout: float = 0.0,
 ) -> Result:
     """Write our tags on endpoints without an owner tag, or with one of `owners`. Nothing else is changed."""
     environment, specs = validate(project, name, only)
-    with project.locked(environment, "adopt") as cloud:
-        with cloud.arm.cached_reads():
-            bodies = endpoints.list_endpoints(cloud)
-            specs = [each for spec in specs for each in lineage.adoptable(spec, bodies, owners)]
-            existing, rows = observe.observe_names(cloud, specs), role_assignments.assignments(cloud)
-        plan = plan_adoption(environment, specs, existing, rows, owners)
-        approve(plan, environment.cloud != "local")
-        return run_plan(project, cloud, plan, "adopt", emit)
+    with project.connect(environment) as cloud:
+
+        def make() -> Plan:
+            with cloud.arm.cached_reads():
+                bodies = endpoints.list_endpoints(cloud)
+                adopted = [each for spec in specs for each in lineage.adoptable(spec, bodies, owners)]
+                existing, rows = observe.observe_names(cloud, adopted), role_assignments.assignments(cloud)
+            return plan_adoption(environment, adopted, existing, rows, owners)
+
+        run = lock.Run(project, cloud, "adopt", emit, lock_timeout)
+        with lock.approved(run, make, approve, ask=environment.cloud != "local") as plan:
+            return run_plan(project, cloud, plan, "adopt", emit)

@@ -7,9 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from deploy import reporter
+from deploy.commands import lock
 from deploy.commands.project import Project, check_emulator, read_facts_with_siblings, validate, with_times
 from deploy.commands.result import Approve, Result, run_plan, with_status
 from deploy.config import reader, selection, validation
+from deploy.domain.plan import Plan
 from deploy.execution.executor import Emit
 from deploy.execution.progress import Event, EventKind
 from deploy.planning import plan_check, planner
@@ -28,6 +30,7 @@ def apply(
     cleanup: bool = False,
     allow_rolled_back: bool = False,
     allow_exposure: bool = False,
+    lock_timeout: float = 0.0,
 ) -> Result:
     """Deploy an environment, or a saved plan. Raises StalePlan when the saved plan no longer fits what exists.
 
@@ -42,27 +45,27 @@ def apply(
     environment, specs = validate(project, name, only)
     if saved:
         plan_check.must_be_for(saved, environment, specs)
-    with project.locked(environment, "apply") as cloud:
-        specs, facts, siblings = read_facts_with_siblings(cloud, environment, specs)
-        plan = planner.plan_release(
-            environment,
-            specs,
-            facts,
-            planner.Choices(
-                cleanup=cleanup,
-                allow_rolled_back=saved.allow_rolled_back if saved else allow_rolled_back,
-                allow_exposure=saved.allow_exposure if saved else allow_exposure,
-            ),
-            siblings=siblings,
-        )
-        if saved:
-            plan = plan_check.remaining_plan(saved, plan)
-            if done := plan_check.already_done(saved, plan):
+    choices = planner.Choices(
+        cleanup=cleanup,
+        allow_rolled_back=saved.allow_rolled_back if saved else allow_rolled_back,
+        allow_exposure=saved.allow_exposure if saved else allow_exposure,
+    )
+    with project.connect(environment) as cloud:
+        current = list(specs)
+
+        def make() -> Plan:
+            current[:], facts, siblings = read_facts_with_siblings(cloud, environment, specs)
+            plan = planner.plan_release(environment, current, facts, choices, siblings=siblings)
+            plan = plan_check.remaining_plan(saved, plan) if saved else plan
+            return with_times(cloud, check_emulator(cloud, plan))
+
+        run = lock.Run(project, cloud, "apply", emit, lock_timeout)
+        with lock.approved(run, make, approve, ask=saved is None and environment.cloud != "local") as plan:
+            if saved and (done := plan_check.already_done(saved, plan)):
                 text = f"This plan was started before: {done} of its changes {noun(done, 'is', 'are')} done."
                 emit(Event(EventKind.NOTE, text=text))
-        plan = with_times(cloud, check_emulator(cloud, plan))
-        approve(plan, saved is None and environment.cloud != "local")
-        result = with_status(cloud, specs, run_plan(project, cloud, plan, "apply", emit, jobs))
+            result = run_plan(project, cloud, plan, "apply", emit, jobs)
+        result = with_status(cloud, current, result)
         return replace(result, idle=reporter.idle_notes(environment.name, result.endpoint_rows))
 
 

@@ -1,56 +1,268 @@
-"""The lock of an environment: in one folder only one run at a time changes it. Other machines are not locked out.
+"""The lock of a run: taken after the plan is approved, for each endpoint that it changes; then Azure is read again.
 
-The kernel releases the lock when its process ends, so a lock never needs to be removed by hand.
+A plan is made and approved without a lock. With the locks, nothing that the plan depends on may have changed since, or
+the run ends with exit code 7. Where no lock is possible, `lock` in the environment file decides.
 """
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
-from collections.abc import Iterator
-from pathlib import Path
-from typing import IO
+import socket
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from functools import partial
 
-from deploy.clock import Clock
-from deploy.errors import Locked
+from deploy.cloud import endpoints, lock_store, whoami
+from deploy.cloud.busy_list import is_changing
+from deploy.cloud.connect import Cloud
+from deploy.cloud.lock import Locks
+from deploy.commands.project import Project
+from deploy.commands.result import Approve
+from deploy.domain import leases
+from deploy.domain.arm import address
+from deploy.domain.lock_record import LockRecord
+from deploy.domain.plan import Plan
+from deploy.domain.spec import Environment
+from deploy.errors import CloudError, Finding, Locked, NotAuthenticated, Refused
+from deploy.execution.executor import Emit
+from deploy.execution.progress import Event, EventKind
+from deploy.parallel import run_parallel
+from deploy.planning import plan_check
+from deploy.steps import endpoint_names
+
+NOT_EXCLUSIVE = "Not exclusive"
+_MEANWHILE = "Another run can change the same endpoints meanwhile; each step only checks before its change."
+RIGHTS = (
+    "Storage Blob Data Contributor on the container of datastore workspaceblobstore, or the right to read the key of"
+    " that datastore (datastores/listSecrets/action), or containers/read, write and lease/action on the storage account"
+)
+_POLL, _SETTLE_POLL = 2.0, 5.0
+_LONGEST_SETTLE = 3600.0
+"""Seconds to wait for operations that another run started."""
+_RECENT = 600.0
+"""Seconds for which what the plan read of quota, roles and models is used again for the second look."""
 
 
-@contextlib.contextmanager
-def locked(folder: Path, environment: str, verb: str, clock: Clock) -> Iterator[None]:
-    """Hold the environment's lock. Raises Locked at once, with the holder and its start, when another run holds it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / f"{environment}.lock").open("a+", encoding="utf-8") as file:
-        if not _acquire(file):
-            raise _refusal(file, environment, verb)
-        file.truncate(0)
-        holder = {"verb": verb, "process": os.getpid(), "since": f"{clock.now():%Y-%m-%d %H:%M:%S} UTC"}
-        file.write(json.dumps(holder))
-        file.flush()
+@dataclass(frozen=True)
+class Run:
+    """The run that takes locks. `timeout`: seconds to wait for a lock; `take_over`: the lock id of the run to stop."""
+
+    project: Project
+    cloud: Cloud
+    command: str
+    emit: Emit
+    timeout: float = 0.0
+    take_over: str = ""
+
+    def note(self, text: str) -> None:
+        self.emit(Event(EventKind.NOTE, text=text))
+
+
+@contextmanager
+def approved(
+    run: Run, make: Callable[[], Plan], approve: Approve, *, ask: bool, names: Sequence[str] = ()
+) -> Iterator[Plan]:
+    """Plan, ask, lock, and plan again: the plan to run while the locks are held.
+
+    To take a lock over, the locks of the endpoints `names` are taken first, as the run that holds one would change what
+    is planned. Raises Locked (exit 8), StalePlan (exit 7) if something changed since the plan was approved, and Refused
+    if no lock is possible but required.
+    """
+    environment = run.cloud.environment
+    if run.take_over:
+        with _held(run, names, "") as why_not:
+            plan = with_note(environment, make(), why_not)
+            approve(plan, ask)
+            yield plan
+        return
+    plan = with_note(environment, make())
+    approve(plan, ask)
+    names = _names(plan)
+    if environment.lock == "off" or not names:
+        yield plan
+        return
+    with _held(run, names, plan.fingerprint) as why_not:
+        with run.cloud.arm.cached_reads(_RECENT):
+            endpoints.forget(run.cloud)
+            fresh = make()
+        plan_check.must_be_unchanged(plan, fresh, run.command)
+        yield with_note(environment, fresh, why_not)
+
+
+def with_note(environment: Environment, plan: Plan, why_not: str | None = None) -> Plan:
+    """The plan, with a note if its run may not exclude others. `why_not`: why no lock could be taken; empty if the run
+    holds its locks, None if it has not tried yet.
+    """
+    if environment.lock == "required" or why_not == "" or not _names(plan):
+        return plan
+    note = f"{NOT_EXCLUSIVE}: {environment.name} has `lock: {environment.lock}`"
+    if environment.lock == "best_effort":
+        note = f"{NOT_EXCLUSIVE}: no lock could be taken ({why_not})" if why_not else f"{NOT_EXCLUSIVE} without a lock"
+        note += "" if why_not else f": {environment.name} has `lock: best_effort`"
+    return replace(plan, notes=(*plan.notes, f"{note}. {_MEANWHILE}"))
+
+
+def held_locks(cloud: Cloud) -> dict[str, LockRecord] | None:
+    """Endpoint -> the record of its lock, of all that are held in the workspace; None if that cannot be read."""
+    with suppress(CloudError, NotAuthenticated):
+        for store in lock_store.stores(cloud):
+            with suppress(CloudError, NotAuthenticated):
+                return store.held()
+    return None
+
+
+def release(cloud: Cloud, name: str, lock_id: str) -> None:
+    """End the lock `lock_id` of endpoint `name`, and no other; success if the endpoint is not locked.
+
+    Raises Locked if another run holds it, and Refused if this identity cannot use the locks.
+    """
+    reasons = []
+    for store in lock_store.stores(cloud):
         try:
-            yield
-        finally:
-            file.truncate(0)  # works on a full disk, too
+            if store.release(name, lock_id):
+                return
+            found = store.held().get(name)
+        except (CloudError, NotAuthenticated) as error:
+            if not lock_store.is_unusable(error):
+                raise
+            reasons.append(f"{store.words}: {error.cause}")
+            continue
+        if found is None:
+            return
+        cure = f"Check that run; its lock id is {found.lock_id or 'unknown'}"
+        raise Locked(
+            f"unlock endpoint {name}", f"the lock is not {lock_id}: {found.text} holds it", cure, code="AML673"
+        )
+    raise _impossible(name, reasons, "unlock")
 
 
-def _acquire(file: IO[str]) -> bool:
+def remove_left(cloud: Cloud, names: Sequence[str]) -> None:
+    """Delete the locks of endpoints that do not exist, if nobody holds them: a killed teardown leaves one."""
+    if cloud.environment.lock == "off" or not names:
+        return
+    with suppress(CloudError, NotAuthenticated):
+        for store in lock_store.stores(cloud):
+            with suppress(CloudError, NotAuthenticated):
+                run_parallel({name: partial(store.remove, name) for name in names}, 8)
+                return
+
+
+@contextmanager
+def _held(run: Run, names: Sequence[str], fingerprint: str) -> Iterator[str]:
+    """Hold the locks of endpoints, when no operation on them is in progress. Yields why there is none, or nothing."""
+    locks, why_not = _take_all(run, sorted(names), fingerprint)
+    if locks is None:
+        yield why_not
+        return
     try:
-        import fcntl
-    except ImportError:  # Windows has no flock: there nothing is locked
-        return True
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+        locks.keep()
+        _settle(run, names)
+        run.cloud.locks, run.cloud.arm.transport.meter.before_change = locks, locks.check
+        yield ""
+    finally:
+        locks.release()
 
 
-def _refusal(file: IO[str], environment: str, verb: str) -> Locked:
-    file.seek(0)
+def _take_all(run: Run, names: Sequence[str], fingerprint: str) -> tuple[Locks | None, str]:
+    """The locks of all endpoints, taken in this order; None with the reason if none is possible, or needed."""
+    locks, reasons = _take_first(run, _record(run, names[0], fingerprint))
+    if locks is None and run.cloud.environment.lock == "required":
+        raise _impossible(names[0], reasons, run.command)
+    if locks is None:
+        return None, "; ".join(each.rstrip(". ") for each in reasons)
     try:
-        holder = json.loads(file.read() or "{}")
-    except ValueError:  # the holder is writing it now
-        holder = {}
-    cause = f"{holder['verb']} (process {holder['process']})" if holder else "another run"
-    cause += f" has held the lock since {holder['since']}" if holder else " holds the lock"
-    return Locked(f"{verb} in {environment}", cause, f"Wait until it ends, then {verb} again", code="AML670")
+        for name in names[1:]:
+            _take(run, locks, _record(run, name, fingerprint))
+    except BaseException:
+        locks.release()
+        raise
+    return locks, ""
+
+
+def _record(run: Run, name: str, fingerprint: str) -> LockRecord:
+    return LockRecord(
+        endpoint=name,
+        command=run.command,
+        holder=whoami.principal_name(run.cloud),
+        host=socket.gethostname(),
+        run_url=run.cloud.made_from.run_url,
+        fingerprint=fingerprint[:16],
+        since=leases.iso_time(run.cloud.now()),
+    )
+
+
+def _take_first(run: Run, record: LockRecord) -> tuple[Locks | None, list[str]]:
+    """The first lock, in the first store that can be used; None with the reasons if there is none."""
+    reasons = list[str]()
+    for store in lock_store.stores(run.cloud):
+        try:
+            return _take(run, Locks(store, run.project.clock), record), []
+        except (CloudError, NotAuthenticated) as error:
+            if not lock_store.is_unusable(error):
+                raise
+            reasons.append(f"{store.words}: {error.cause}")
+    return None, reasons or ["the workspace has no storage account"]
+
+
+def _take(run: Run, locks: Locks, record: LockRecord) -> Locks:
+    """Take one more lock; wait for it at most `run.timeout` seconds. Raises Locked."""
+    clock, told = run.project.clock, ""
+    deadline = clock.monotonic() + run.timeout
+    while not locks.take(replace(record, lock_id=str(uuid.uuid4())), run.take_over):
+        holder = locks.store.read(record.endpoint)
+        if clock.monotonic() >= deadline:
+            raise _busy(run, record.endpoint, holder)
+        if holder.text != told:
+            told = holder.text
+            run.note(f"Waiting for the lock of endpoint {record.endpoint}: {told} holds it.")
+        clock.sleep(_POLL)
+    return locks
+
+
+def _busy(run: Run, name: str, holder: LockRecord) -> Locked:
+    cure = "Wait until it ends, or use --lock-timeout 10m. If that run is dead, its lock ends within a minute"
+    if holder.lock_id:
+        unlock = f"amldeploy force-unlock -e {run.cloud.environment.name} {name} {holder.lock_id}"
+        cure += f". To end a lock that is still renewed: {unlock}"
+    return Locked(f"{run.command} endpoint {name}", f"{holder.text} holds its lock", cure, code="AML670")
+
+
+def _impossible(name: str, reasons: Sequence[str], doing: str) -> Refused:
+    cause = f"no lock is possible: {'; '.join(each.rstrip('. ') for each in reasons)}"
+    cure = f"Grant one of: {RIGHTS}. Or set `lock: best_effort` in the environment file"
+    return Refused([Finding(str(address("endpoint", name)), "AML672", cause, cure)], doing)
+
+
+def _settle(run: Run, names: Sequence[str]) -> None:
+    """Wait until no operation of another run is in progress on the endpoints and their deployments."""
+    deadline, is_told = run.cloud.clock.monotonic() + _LONGEST_SETTLE, False
+    while busy := _busy_resource(run.cloud, names):
+        if run.cloud.clock.monotonic() > deadline:
+            cause = f"an operation on {busy} has been in progress for an hour"
+            raise Locked(f"{run.command} {run.cloud.environment.name}", cause, "Try again later", code="AML674")
+        if not is_told:
+            is_told = True
+            run.note(f"Waiting for an operation on {busy} that another run started.")
+        run.cloud.clock.sleep(_SETTLE_POLL)
+
+
+def _busy_resource(cloud: Cloud, names: Sequence[str]) -> str:
+    with cloud.arm.cached_reads(_RECENT):
+        endpoints.forget(cloud)
+        bodies = endpoints.list_endpoints(cloud)
+        for name in names:
+            if is_changing(bodies.get(name)):
+                return f"endpoint {name}"
+            there = endpoints.read_deployments(cloud, name) if name in bodies else {}
+            if changing := [each for each, body in there.items() if is_changing(body)]:
+                return f"deployment {changing[0]} of endpoint {name}"
+    return ""
+
+
+def _names(plan: Plan) -> list[str]:
+    """The names of the endpoints that a plan changes, sorted."""
+    named = endpoint_names(plan.all_steps)
+    keys = {step.endpoint for step in plan.steps if step.changes}
+    bodies = [plan.world.get(address("endpoint", key)) or {} for key in keys]
+    return sorted({*named, *(str(body["name"]) for body in bodies if body.get("name"))})

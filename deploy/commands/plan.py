@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from deploy.commands import lock
 from deploy.commands.project import Project, check_emulator, read_facts_with_siblings, validate, with_times
 from deploy.domain.plan import Plan
 from deploy.planning import planner
@@ -39,4 +40,4 @@ def plan(
             ),
             siblings=siblings,
         )
-        return with_times(cloud, check_emulator(cloud, made))
+        return lock.with_note(environment, with_times(cloud, check_emulator(cloud, made)))

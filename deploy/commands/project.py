@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -12,7 +12,6 @@ from deploy import redact
 from deploy.clock import Clock, SystemClock
 from deploy.cloud import endpoints
 from deploy.cloud.connect import Cloud, OnSecret, connect
-from deploy.commands import lock
 from deploy.config import reader, rendering, selection, validation
 from deploy.domain import leases
 from deploy.domain.arm import Facts, Json
@@ -34,7 +33,7 @@ class Project:
 
     @property
     def state(self) -> Path:
-        """The folder of the emulator's world, locks, reports and exports. Git ignores it."""
+        """The folder of the emulator's world, reports and exports. Git ignores it."""
         folder = self.root / ".amldeploy"
         folder.mkdir(mode=0o700, exist_ok=True)
         ignore = folder / ".gitignore"
@@ -45,12 +44,6 @@ class Project:
     def connect(self, environment: Environment) -> AbstractContextManager[Cloud]:
         """Connect to Azure, or to the emulator for `cloud: local`."""
         return connect(environment, self.root, self.state, self.clock, self.on_secret)
-
-    @contextmanager
-    def locked(self, environment: Environment, verb: str) -> Iterator[Cloud]:
-        """Connect and hold the environment's lock in this folder. Raises Locked."""
-        with lock.locked(self.state / "locks", environment.name, verb, self.clock), self.connect(environment) as cloud:
-            yield cloud
 
 
 def validate(project: Project, name: str, only: Sequence[str] = ()) -> tuple[Environment, list[EndpointSpec]]:

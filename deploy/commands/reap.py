@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import cache, partial
 
 from deploy.cloud import autoscale_and_tags, endpoints, role_assignments
 from deploy.cloud.connect import Cloud
-from deploy.commands import lease_state
+from deploy.commands import lease_state, lock
 from deploy.commands.notify import Sent, Show, Warn, notify
 from deploy.commands.project import Project, export_folder, valid_specs
 from deploy.commands.result import Approve, Result, run_plan
@@ -72,6 +73,7 @@ def reap(
     emit: Emit,
     show: Show,
     warn: Warn | None = None,
+    lock_timeout: float = 0.0,
 ) -> ReapResult:
     """Select what is due in a workspace. With `yes`: export it, delete it and send the notices that are due.
 
@@ -79,32 +81,59 @@ def reap(
     """
     file = validation.validate_environment(reader.read_environment(project.root, name))
     environment = file.environment
-    with project.locked(environment, "reap") if yes else project.connect(environment) as cloud:
-        entries = cache(partial(valid_specs, project, file))
-        inventory = _inventory(cloud, environment, entries)
-        judged = reaping.select(environment, inventory, rules, cloud.now())
-        if judged.candidates or judged.idle:
-            inventory = replace(inventory, autoscale=autoscale_and_tags.autoscale_settings(cloud) or ())
-        if judged.candidates:
-            transfers = _transfers(cloud, entries, inventory, judged.deleted_names)
-            inventory = replace(inventory, transfers=transfers)
-        folder = str(export_folder(project, cloud))
-        plan = reaping.plan(environment, inventory, judged, folder)
-        moves = _alias_moves(cloud, entries, inventory, judged.deleted_names)
-        deletions = _alias_steps(cloud, entries, inventory, _still_leased(judged, rules) - moves.keys())
-        plan = _with_aliases(plan, deletions, moves)
+    entries = cache(partial(valid_specs, project, file))
+    with project.connect(environment) as cloud:
+        now, folder = cache(cloud.now), cache(lambda: str(export_folder(project, cloud)))
+        found = _select(cloud, environment, entries, rules, now, folder)
         if not yes:
-            return ReapResult(name, judged, plan, None)
-        allowed = reaping.plan_idle(environment, inventory, judged, folder) if judged.findings else plan
-        if judged.findings and not allowed.steps:
-            return ReapResult(name, judged, plan, None, notify(cloud, file, inventory.endpoints, show, warn))
-        approve(allowed, False)
-        result = run_plan(project, cloud, allowed, "reap", emit)
+            return ReapResult(name, found.judged, found.plan, None)
+        if found.judged.findings and not found.allowed.steps:
+            sent = notify(cloud, file, found.inventory.endpoints, show, warn)
+            return ReapResult(name, found.judged, found.plan, None, sent)
+
+        def make() -> Plan:
+            return _select(cloud, environment, entries, rules, now, folder).allowed
+
+        run = lock.Run(project, cloud, "reap", emit, lock_timeout)
+        with lock.approved(run, make, approve, ask=False) as plan:
+            result = run_plan(project, cloud, plan, "reap", emit)
         if result.report.stopped:
-            return ReapResult(name, judged, plan, result)
-        deleted = frozenset[str]() if judged.findings else judged.deleted_names
-        remaining = _remaining(inventory, deleted)
-        return ReapResult(name, judged, plan, result, notify(cloud, file, remaining, show, warn))
+            return ReapResult(name, found.judged, found.plan, result)
+        deleted = frozenset[str]() if found.judged.findings else found.judged.deleted_names
+        remaining = _remaining(found.inventory, deleted)
+        return ReapResult(name, found.judged, found.plan, result, notify(cloud, file, remaining, show, warn))
+
+
+@dataclass(frozen=True)
+class _Selected:
+    """What reap found. `allowed`: the part of `plan` that the guards allow."""
+
+    inventory: Inventory
+    judged: Selection
+    plan: Plan
+    allowed: Plan
+
+
+def _select(
+    cloud: Cloud,
+    environment: Environment,
+    entries: Entries,
+    rules: Rules,
+    now: Callable[[], datetime],
+    folder: Callable[[], str],
+) -> _Selected:
+    inventory = _inventory(cloud, environment, entries)
+    judged = reaping.select(environment, inventory, rules, now())
+    if judged.candidates or judged.idle:
+        inventory = replace(inventory, autoscale=autoscale_and_tags.autoscale_settings(cloud) or ())
+    if judged.candidates:
+        inventory = replace(inventory, transfers=_transfers(cloud, entries, inventory, judged.deleted_names))
+    plan = reaping.plan(environment, inventory, judged, folder())
+    moves = _alias_moves(cloud, entries, inventory, judged.deleted_names)
+    deletions = _alias_steps(cloud, entries, inventory, _still_leased(judged, rules) - moves.keys())
+    plan = _with_aliases(plan, deletions, moves)
+    allowed = reaping.plan_idle(environment, inventory, judged, folder()) if judged.findings else plan
+    return _Selected(inventory, judged, plan, allowed)
 
 
 def _remaining(inventory: Inventory, deleted: Collection[str]) -> dict[str, Mapping[str, Json]]:

@@ -6,13 +6,15 @@ exported first.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cache
 from pathlib import Path
 
 from deploy.cloud import endpoints
 from deploy.cloud.connect import Cloud
-from deploy.commands import lease_state, repair, successor
+from deploy.commands import lease_state, lock, repair, successor
 from deploy.commands.notify import Show, Warn, notify, report_problems
 from deploy.commands.project import Project, export_folder, validate, with_times
 from deploy.commands.result import Approve, Result, run_plan, with_status
@@ -45,34 +47,70 @@ def renew(
     show: Show,
     warn: Warn | None = None,
     jobs: int | None = None,
+    lock_timeout: float = 0.0,
 ) -> Result:
     """Replace each endpoint with a lease that ends within `within` hours by its successor. Safe to run at any time."""
     file = validation.validate_environment(reader.read_environment(project.root, name))
     environment, specs = validate(project, name, only)
     specs, short = repair.renewable(specs, within)
-    with project.locked(environment, "renew") as cloud:
-        with cloud.arm.cached_reads():
-            bodies = endpoints.list_endpoints(cloud)
-            states = lease_state.read_lease_states(cloud, specs, bodies)
-            due = [*lineage.due_renewals(specs, bodies, cloud.now(), within), *repair.missed_renewals(states)]
-            live = successor.with_live_releases(cloud, due, bodies)
-            plan, refused = _plan(cloud, environment, due, live, export_folder(project, cloud), in_place=in_place)
-            repairs, unreadable = repair.plan_aliases(environment, states, {each.successor.key for each in due})
-            plan = with_times(cloud, _merge(environment, [plan, repairs]))
-            refused = [*short, *refused, *unreadable]
-        if plan.steps:
-            approve(plan, environment.cloud != "local")
+    with project.connect(environment) as cloud:
+        now, folder = cache(cloud.now), cache(lambda: export_folder(project, cloud))
+        found = _find(cloud, specs, within, now, folder, in_place=in_place)
+
+        def make() -> Plan:
+            return _find(cloud, specs, within, now, folder, in_place=in_place).plan
+
         # A full pool is tried again by the next run, unless the files have a `retry`.
         fail_fast = {spec.key for spec in specs if "retry" not in spec.pipeline.model_fields_set}
-        result = run_plan(project, cloud, plan, "renew", emit, jobs, fail_fast=fail_fast)
+        run = lock.Run(project, cloud, "renew", emit, lock_timeout)
+        with lock.approved(run, make, _if_needed(approve), ask=environment.cloud != "local") as plan:
+            result = run_plan(project, cloud, plan, "renew", emit, jobs, fail_fast=fail_fast)
         if result.report.stopped:
             return result
+        refused = [*short, *found.refused]
         report = replace(result.report, outcomes=(*result.report.outcomes, *refused))
-        sent = notify(cloud, file, None if plan.steps else bodies, show, warn)
-        sent += report_problems(file, repair.unrepaired(environment, states, report), show, warn)
+        sent = notify(cloud, file, None if found.plan.steps else found.bodies, show, warn)
+        sent += report_problems(file, repair.unrepaired(environment, found.states, report), show, warn)
         result = replace(result, report=report, notices=sent.sent, failure_messages=sent.failed)
-        keys = {each.successor.key for each in due} | {step.endpoint for step in repairs.steps}
-        return with_status(cloud, [spec for spec in specs if spec.key in keys], result) if keys else result
+        return with_status(cloud, [s for s in specs if s.key in found.keys], result) if found.keys else result
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What a renewal found, and the plan for it. `keys`: the entries that it concerns."""
+
+    bodies: lineage.Bodies
+    states: Mapping[str, lease_state.LeaseState]
+    plan: Plan
+    refused: Sequence[Outcome]
+    keys: Collection[str]
+
+
+def _find(
+    cloud: Cloud,
+    specs: Sequence[EndpointSpec],
+    within: float,
+    now: Callable[[], datetime],
+    folder: Callable[[], Path],
+    *,
+    in_place: bool,
+) -> _Found:
+    environment = cloud.environment
+    with cloud.arm.cached_reads():
+        bodies = endpoints.list_endpoints(cloud)
+        states = lease_state.read_lease_states(cloud, specs, bodies)
+        due = [*lineage.due_renewals(specs, bodies, now(), within), *repair.missed_renewals(states)]
+        live = successor.with_live_releases(cloud, due, bodies)
+        plan, refused = _plan(cloud, environment, due, live, folder(), in_place=in_place)
+        keys = {each.successor.key for each in due}
+        repairs, unreadable = repair.plan_aliases(environment, states, keys)
+        plan = with_times(cloud, _merge(environment, [plan, repairs]))
+    return _Found(bodies, states, plan, [*refused, *unreadable], keys | {step.endpoint for step in repairs.steps})
+
+
+def _if_needed(approve: Approve) -> Approve:
+    """Asks only if there is something to do: a scheduled renewal mostly has nothing."""
+    return lambda plan, ask: approve(plan, ask) if plan.steps else None
 
 
 def _plan(

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime
+from functools import cache
 from pathlib import Path
 
 from deploy import diff
 from deploy.cloud import endpoints
+from deploy.cloud.connect import Cloud
+from deploy.commands import lock
 from deploy.commands.project import Project, validate, with_times
 from deploy.commands.result import Approve, Result, run_plan, with_status
 from deploy.config import files_from_endpoint, reader, validation
@@ -28,7 +32,14 @@ from deploy.steps import alias, autoscale
 
 
 def restore(
-    project: Project, name: str, folder: Path, *, approve: Approve, emit: Emit, jobs: int | None = None
+    project: Project,
+    name: str,
+    folder: Path,
+    *,
+    approve: Approve,
+    emit: Emit,
+    jobs: int | None = None,
+    lock_timeout: float = 0.0,
 ) -> Result:
     """Recreate an endpoint as it was saved: deployments, traffic, tags, role assignments, autoscale settings.
 
@@ -39,27 +50,43 @@ def restore(
     environment = validation.validate_environment(reader.read_environment(project.root, name)).environment
     saved = _saved_spec(environment, folder)
     entry = _entry(project, name, saved)
-    with project.locked(environment, "restore") as cloud:
-        with cloud.arm.cached_reads():
-            bodies = endpoints.list_endpoints(cloud)
-            spec = _with_entry_settings(saved, entry)
-            serving, refusal = _serving(spec, bodies, folder)
-            if refusal and serving != spec.name:
-                raise refusal
-            if spec.name not in bodies:
-                spec = _with_restored_tag(spec, leases.iso_time(cloud.now()))
-            facts, siblings = observe.observe(cloud, [spec]), observe.observe_siblings(cloud, environment, [spec])
-            if alias_problem := alias.unreadable(spec, facts[spec.key]):
-                spec = _without_alias(spec, saved)
-        plan = with_times(cloud, _plan(environment, spec, facts, refusal, siblings))
-        settings = autoscale.recreated(spec, _read(folder / "autoscale.json", folder), facts[spec.key], plan.steps)
-        steps = [step for step in plan.steps if step.kind != "probe" or _gets_traffic(spec, step)]
-        notes = [] if spec.pipeline.probe else [f"{spec.key}: it gets traffic without a probe; its entry has none."]
-        if alias_problem:
-            notes.append(f"{alias_problem}. The alias of {spec.key} is not changed and might not name {spec.name}.")
-        plan = replace(plan, steps=(*steps, *settings), notes=(*plan.notes, *(notes if steps else ())))
-        approve(plan, environment.cloud != "local")
-        return with_status(cloud, [spec], run_plan(project, cloud, plan, "restore", emit, jobs))
+    with project.connect(environment) as cloud:
+        now = cache(cloud.now)  # the same in both plans, and the service's time once it has answered
+        specs: list[EndpointSpec] = []
+
+        def make() -> Plan:
+            plan, specs[:] = _plan_restore(cloud, saved, entry, folder, now)
+            return plan
+
+        run = lock.Run(project, cloud, "restore", emit, lock_timeout)
+        with lock.approved(run, make, approve, ask=environment.cloud != "local") as plan:
+            result = run_plan(project, cloud, plan, "restore", emit, jobs)
+        return with_status(cloud, specs, result)
+
+
+def _plan_restore(
+    cloud: Cloud, saved: EndpointSpec, entry: EndpointSpec | None, folder: Path, now: Callable[[], datetime]
+) -> tuple[Plan, list[EndpointSpec]]:
+    """The plan, and the spec that it creates. `now`: the time in its tag, if the endpoint does not exist."""
+    environment = cloud.environment
+    with cloud.arm.cached_reads():
+        bodies = endpoints.list_endpoints(cloud)
+        spec = _with_entry_settings(saved, entry)
+        serving, refusal = _serving(spec, bodies, folder)
+        if refusal and serving != spec.name:
+            raise refusal
+        if spec.name not in bodies:
+            spec = _with_restored_tag(spec, leases.iso_time(now()))
+        facts, siblings = observe.observe(cloud, [spec]), observe.observe_siblings(cloud, environment, [spec])
+        if alias_problem := alias.unreadable(spec, facts[spec.key]):
+            spec = _without_alias(spec, saved)
+    plan = with_times(cloud, _plan(environment, spec, facts, refusal, siblings))
+    settings = autoscale.recreated(spec, _read(folder / "autoscale.json", folder), facts[spec.key], plan.steps)
+    steps = [step for step in plan.steps if step.kind != "probe" or _gets_traffic(spec, step)]
+    notes = [] if spec.pipeline.probe else [f"{spec.key}: it gets traffic without a probe; its entry has none."]
+    if alias_problem:
+        notes.append(f"{alias_problem}. The alias of {spec.key} is not changed and might not name {spec.name}.")
+    return replace(plan, steps=(*steps, *settings), notes=(*plan.notes, *(notes if steps else ()))), [spec]
 
 
 def _saved_spec(environment: Environment, folder: Path) -> EndpointSpec:

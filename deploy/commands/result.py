@@ -15,9 +15,9 @@ from deploy.cloud.connect import Cloud
 from deploy.commands import lease_state
 from deploy.commands.project import Project, read_facts
 from deploy.domain.arm import Json
-from deploy.domain.plan import Plan
+from deploy.domain.plan import Plan, Verb
 from deploy.domain.provenance import Provenance
-from deploy.domain.report import Report
+from deploy.domain.report import Report, State
 from deploy.domain.spec import EndpointSpec
 from deploy.domain.traffic_shares import shares
 from deploy.errors import CloudError, Exit
@@ -74,11 +74,20 @@ def run_plan(
         return Result(plan, Report(plan.environment, plan.fingerprint, ()))
     report = executor.execute(plan, cloud, cloud.clock, emit, jobs=jobs, fail_fast=fail_fast)
     report = replace(report, provenance=_provenance(cloud, plan, report))
+    if cloud.locks:
+        cloud.locks.gone |= _deleted(plan, report)
     try:
         folder = save or project.state / "reports" / f"{project.clock.now():%Y%m%dT%H%M%S.%fZ}-{verb}"
         return Result(plan, report, folder, _save(plan, report, folder))
     except OSError as error:  # the plan was run: its result is still printed
         return Result(plan, report, not_saved=f"The report is not saved: {error}. Make its folder writable.")
+
+
+def _deleted(plan: Plan, report: Report) -> set[str]:
+    """The names of the endpoints that a run deleted."""
+    done = {o.address for o in report.outcomes if o.verb is Verb.DELETE and o.state is State.DONE}
+    steps = [s for s in plan.steps if s.kind == "endpoint" and s.verb is Verb.DELETE and s.address in done]
+    return {str(step.body["name"]) for step in steps}
 
 
 def _provenance(cloud: Cloud, plan: Plan, report: Report) -> Provenance | None:

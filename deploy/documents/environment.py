@@ -99,5 +99,10 @@ class EnvironmentDocument(Document):
         default={}, description="Key -> template and values. The key names the endpoint on the command line."
     )
     guards: GuardsDocument = GuardsDocument()
+    lock: Literal["required", "best_effort", "off"] = Field(
+        default="required",
+        description="Whether a run that changes an endpoint must hold its lock, so that no other run changes it "
+        "meanwhile. best_effort: go on if no lock is possible.",
+    )
     service_limits: ServiceLimitsDocument = ServiceLimitsDocument()
     notices: tuple[Notice, ...] = Field(default=(), description="Channels for notices before a lease ends.")

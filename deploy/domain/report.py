@@ -9,7 +9,7 @@ from enum import StrEnum
 from deploy.domain.arm import Address, Json
 from deploy.domain.plan import Verb
 from deploy.domain.provenance import Provenance
-from deploy.errors import BUG, CONFLICTS, CloudError, DeployError, Exit, Refused
+from deploy.errors import BUG, CONFLICTS, LOCK_LOST, CloudError, DeployError, Exit, Refused
 
 
 class State(StrEnum):
@@ -74,14 +74,17 @@ class Report:
 
     @property
     def exit(self) -> Exit:
-        """The exit code. RESCUE_FAILED only if traffic may be on a release that failed, or was not probed; STALE for a
-        conflict with another run before any change. A step that was refused before any change is not a failed step.
+        """The exit code. LOCKED if the run lost a lock; RESCUE_FAILED only if traffic may be on a release that failed,
+        or was not probed; STALE for a conflict with another run before any change. A step that was refused before any
+        change is not a failed step.
         """
         if self.stopped:
             return self.stopped
         failed = [outcome for outcome in self.outcomes if outcome.state is State.FAILED]
         if any(outcome.error and outcome.error["code"] == BUG for outcome in self.outcomes):
             return Exit.BUG
+        if any(outcome.error and outcome.error["code"] == LOCK_LOST for outcome in self.outcomes):
+            return Exit.LOCKED
         exposed = any(outcome.error and "traffic" in outcome.error for outcome in self.outcomes)
         if exposed or any(outcome.rescue and outcome.address.kind == "traffic" for outcome in failed):
             return Exit.RESCUE_FAILED

@@ -43,6 +43,7 @@ class Environment:
     service_limits: ServiceLimits = ServiceLimits()
     project: str = ""
     protected: tuple[str, ...] = ()  # keys of endpoints that are never deleted
+    lock: str = "required"  # required | best_effort | off: whether a run must hold the locks of its endpoints
 
     @property
     def workspace_id(self) -> str:

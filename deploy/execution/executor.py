@@ -24,15 +24,16 @@ import tenacity
 from deploy import redact
 from deploy.clock import Clock, Task, Wait
 from deploy.cloud.connect import Cloud
+from deploy.cloud.lock import WORKING_ON
 from deploy.domain.arm import Json
 from deploy.domain.plan import Plan, Step, Verb, by_endpoint
 from deploy.domain.report import Evidence, Outcome, Report, State, as_json
-from deploy.errors import BUG, POOL_FULL, CloudError, DeployError, Exit, Terminated, Transient
+from deploy.errors import BUG, LOCK_LOST, POOL_FULL, CloudError, DeployError, Exit, Terminated, Transient
 from deploy.execution.progress import Event, EventKind
 from deploy.execution.scheduler import run_tasks
 from deploy.planning import duration
 from deploy.sanitize import sanitize
-from deploy.steps import ALL_STEP_TYPES, StepType, fails_alone, waits_for_role
+from deploy.steps import ALL_STEP_TYPES, StepType, endpoint_names, fails_alone, waits_for_role
 
 Emit = Callable[[Event], None]
 _FIRST_WAIT, _LONGEST_WAIT, _TICK = 5.0, 120.0, 5.0
@@ -159,12 +160,16 @@ class _EndpointRun:
     """The step that runs, when it started, and the number of outcomes before it."""
 
     def execute(self) -> Task[None]:
-        return self._execute(self.steps)
+        WORKING_ON.set(frozenset(endpoint_names([*self.steps, *self.rescue, *self.fallback])))
+        yield from self._execute(self.steps)
 
     def _execute(self, steps: Sequence[Step]) -> Task[None]:
         for number, step in enumerate(steps):
             outcome = yield from self._step(step)
             self.outcomes.append(outcome)
+            if _is_lock_lost(outcome):
+                self.outcomes += not_reached(steps[number + 1 :])
+                return
             if outcome.state is not State.FAILED or fails_alone(step, steps[number + 1 :]):
                 continue
             if (outcome.error or {}).get("code") == POOL_FULL and self._can_fall_back:
@@ -203,6 +208,8 @@ class _EndpointRun:
                 outcome = replace(outcome, state=State.DONE, error=None, evidence=Evidence("it had not changed"))
             done = outcome.state is State.DONE
             self.outcomes.append(replace(outcome, state=State.RESCUED) if done else outcome)
+            if _is_lock_lost(outcome):
+                return
 
     def _is_done(self, step: Step) -> bool:
         """Whether Azure is as a failed step of the rescue leaves it; False if that cannot be read."""
@@ -308,6 +315,11 @@ class _EndpointRun:
             sleep=lambda seconds: run.wait(step, seconds, "the next attempt begins"),  # type: ignore[arg-type]
             reraise=True,
         )
+
+
+def _is_lock_lost(outcome: Outcome) -> bool:
+    """Whether the run lost the lock, so that it must not write: no further step, and no rescue."""
+    return (outcome.error or {}).get("code") == LOCK_LOST
 
 
 def _is_transient(error: BaseException) -> bool:

@@ -2,6 +2,7 @@
 
 A task is continued in one of a few threads whenever its wait is over. What may block for long (an upload, a scoring
 request) has threads of its own, so that it never delays the end of another operation, or a rescue.
+Each task has a context (`contextvars`) of its own, in whichever thread it is continued.
 Our own instead of asyncio: azure-ai-ml blocks, so its calls need threads anyway, and a loop in the main thread can be
 interrupted at any moment without waiting for them.
 """
@@ -11,7 +12,8 @@ from __future__ import annotations
 import heapq
 import threading
 from collections.abc import Callable, Sequence
-from contextvars import copy_context
+from contextvars import Context, copy_context
+from dataclasses import dataclass, field
 from itertools import count
 from queue import Empty, SimpleQueue
 
@@ -21,7 +23,16 @@ QUICK_THREADS, BLOCKING_THREADS = 5, 13
 _TICK = 0.05
 """Seconds after which the loop looks at the clock again while tasks run; a world's clock can be advanced meanwhile."""
 
-_Ended = tuple[Task[None], Wait | None, BaseException | None]
+
+@dataclass(frozen=True, eq=False)
+class _Run:
+    """A task, and the context in which all its parts run."""
+
+    task: Task[None]
+    context: Context = field(default_factory=copy_context)
+
+
+_Ended = tuple[_Run, Wait | None, BaseException | None]
 """A task that ran, and its wait; None if it is over. The error is one that it raised."""
 
 
@@ -33,7 +44,7 @@ def run_tasks(tasks: Sequence[Task[None]], clock: Clock) -> None:
     ended: SimpleQueue[_Ended] = SimpleQueue()
     quick, blocking = _Threads(QUICK_THREADS, ended.put), _Threads(BLOCKING_THREADS, ended.put)
     numbers = count()
-    waiting = [(clock.monotonic(), next(numbers), task, False) for task in tasks]
+    waiting = [(clock.monotonic(), next(numbers), _Run(task), False) for task in tasks]
     running, errors = 0, list[BaseException]()
     try:
         while running or (waiting and not errors):
@@ -67,18 +78,18 @@ class _Threads:
 
     def __init__(self, most: int, report: Callable[[_Ended], None]) -> None:
         self._most, self._report = most, report
-        self._tasks: SimpleQueue[Task[None] | None] = SimpleQueue()
+        self._tasks: SimpleQueue[_Run | None] = SimpleQueue()
         self._started = self._busy = 0
         self._lock = threading.Lock()
 
-    def run(self, task: Task[None]) -> None:
+    def run(self, task: _Run) -> None:
         with self._lock:
             self._busy += 1
             is_short = self._busy > self._started < self._most
             self._started += is_short
         self._tasks.put(task)
         if is_short:
-            threading.Thread(target=copy_context().run, args=[self._work], daemon=True).start()
+            threading.Thread(target=self._work, daemon=True).start()
 
     def stop(self) -> None:
         """Let the threads end once they have nothing to do."""
@@ -93,10 +104,10 @@ class _Threads:
             self._report(ended)
 
 
-def _continued(task: Task[None]) -> _Ended:
+def _continued(run: _Run) -> _Ended:
     try:
-        return task, next(task), None
+        return run, run.context.run(next, run.task), None
     except StopIteration:
-        return task, None, None
+        return run, None, None
     except BaseException as error:  # noqa: BLE001 raised again in the thread of the caller
-        return task, None, error
+        return run, None, error

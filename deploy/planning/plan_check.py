@@ -45,6 +45,23 @@ def remaining_plan(saved_plan: Plan, fresh: Plan) -> Plan:
     return replace(fresh, rescue=tuple(kept), fallback=tuple(fallback_steps))
 
 
+def must_be_unchanged(approved: Plan, fresh: Plan, command: str) -> None:
+    """Raises StalePlan, with the differences, if a plan that was made again under the lock is not the approved one."""
+    if approved.fingerprint == fresh.fingerprint:
+        return
+    moved: list[str] = []
+    for key in dict.fromkeys(step.endpoint for step in (*approved.steps, *fresh.steps)):
+        differences = _moved(_of(approved.world, key), _of(fresh.world, key))
+        moved += [words for each in differences for words in _in_words(each, ())]
+    other = moved or [f"{key}: it needs other steps now" for key in _with_other_steps(approved, fresh)]
+    raise _stale(other, f"{command} {approved.environment}", "Run the command again")
+
+
+def _with_other_steps(approved: Plan, fresh: Plan) -> list[str]:
+    keys = sorted({step.endpoint for step in (*approved.steps, *fresh.steps)})
+    return [key for key in keys if _changes(approved, key) != _changes(fresh, key)] or [approved.environment]
+
+
 def must_be_for(saved_plan: Plan, environment: Environment, specs: Sequence[EndpointSpec]) -> None:
     """Raises StalePlan if the files name another workspace, or if a hidden value changed. Only files are read, so that
     no request goes to another workspace.
@@ -164,12 +181,9 @@ def _in_words(moved: Difference, saved_plan: Iterable[Step]) -> Iterator[str]:
         yield f"{where}: {path} {format_value(path, before)} -> {format_value(path, now)}"
 
 
-def _stale(unexpected: Sequence[str]) -> StalePlan:
+def _stale(
+    unexpected: Sequence[str], what: str = "apply the plan file", cure: str = "Plan again, and apply that plan"
+) -> StalePlan:
     named = "; ".join(unexpected[:_MAX_LISTED])
     more = f"; and {len(unexpected) - _MAX_LISTED} more" if len(unexpected) > _MAX_LISTED else ""
-    return StalePlan(
-        "apply the plan file",
-        f"Azure or the files changed since it was made: {named}{more}",
-        "Plan again, and apply that plan",
-        code="AML700",
-    )
+    return StalePlan(what, f"Azure or the files changed since it was made: {named}{more}", cure, code="AML700")

@@ -124,9 +124,22 @@ def grants_access(step: Step) -> bool:
 
 def waits_for_role(cloud: Cloud, step: Step, error: CloudError) -> bool:
     """Whether a refusal of access can end by itself, because a role assignment is not yet effective."""
-    document, planned = step.body.get("document") or {}, step.retry.fresh_role
-    named = step.body.get("endpoint") or document.get("endpoint_name") or document.get("name")
-    return role_age.may_take_effect(cloud, str(named), error, planned=planned) if named else planned
+    named, planned = _endpoint_name(step), step.retry.fresh_role
+    return role_age.may_take_effect(cloud, named, error, planned=planned) if named else planned
+
+
+def endpoint_names(steps: Sequence[Step]) -> list[str]:
+    """The names of the endpoints that steps change, each once, sorted."""
+    return sorted({name for step in steps if step.changes and (name := _endpoint_name(step))})
+
+
+def _endpoint_name(step: Step) -> str:
+    """The name of the endpoint that a step concerns; empty if its body does not name one."""
+    body, document = step.body, step.body.get("document") or {}
+    named = body.get("endpoint") or document.get("endpoint_name") or document.get("name")
+    if not named and "/onlineEndpoints/" in str(body.get("id")):
+        return str(body["id"]).partition("/onlineEndpoints/")[2].partition("/")[0]
+    return str(named or (body.get("name") if step.kind == "endpoint" else "") or "")
 
 
 def fails_alone(step: Step, later: Sequence[Step]) -> bool:

@@ -16,7 +16,7 @@ from deploy import aliases
 from deploy.aliases import Context, Target
 from deploy.clock import SystemClock
 from deploy.cloud import scoring
-from deploy.cloud.transport import open_session, open_sign_in
+from deploy.cloud.transport import open_session, open_plain
 from deploy.leasing import notices
 
 
@@ -79,7 +79,7 @@ def _variable(place: str) -> None:
 
 SIGNED: dict[str, Callable[[str], None]] = {
     "azure": lambda place: _azure(place, lambda: open_session(SystemClock(), None)),
-    "sign-in": lambda place: _azure(place, lambda: open_sign_in(SystemClock())),
+    "sign-in": lambda place: _azure(place, lambda: open_plain(SystemClock())),
     "scoring": _score,
     "variable": _variable,
 }

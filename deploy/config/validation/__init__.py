@@ -97,6 +97,7 @@ def survey_environment(source: Source) -> EnvironmentFile:
         endpoints=tuple(written.endpoints),
         guards=guards,
         service_limits=ServiceLimits(**written.service_limits.model_dump()),
+        lock=written.lock,
         project=written.project or "",
         protected=tuple(key for key, entry in written.endpoints.items() if entry.protected),
     )
