@@ -189,9 +189,7 @@ class ContainerLeases:
         path = f"{self.account}/blobServices/default/containers"
         rows = self.cloud.arm.list(path, _ARM_STORAGE, "list the locks", _Container, **{"$filter": _CONTAINER})
         taken = {row["id"].lower(): _record_of(row) for row in rows if row["properties"].get("leaseState") == "Leased"}
-        return {
-            record.endpoint: record for where, record in taken.items() if self._path(record.endpoint).lower() == where
-        }
+        return {r.endpoint.lower(): r for where, r in taken.items() if self._path(r.endpoint).lower() == where}
 
     def _path(self, name: str) -> str:
         own = digest([self.cloud.workspace_id.lower(), name.lower()], 32)

@@ -104,7 +104,7 @@ def with_note(environment: Environment, plan: Plan, why_not: str | None = None) 
 
 
 def held_locks(cloud: Cloud) -> dict[str, LockRecord] | None:
-    """Endpoint -> the record of its lock, of all that are held in the workspace; None if that cannot be read."""
+    """Endpoint in lower case -> the record of its lock, of all held in the workspace; None if that cannot be read."""
     with suppress(CloudError, NotAuthenticated):
         for store in lock_store.stores(cloud):
             with suppress(CloudError, NotAuthenticated):
@@ -122,7 +122,7 @@ def release(cloud: Cloud, name: str, lock_id: str) -> None:
         try:
             if store.release(name, lock_id):
                 return
-            found = store.held().get(name)
+            found = store.held().get(name.lower())
         except (CloudError, NotAuthenticated) as error:
             if not lock_store.is_unusable(error):
                 raise

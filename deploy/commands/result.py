@@ -15,6 +15,7 @@ from deploy.cloud.connect import Cloud
 from deploy.commands import lease_state
 from deploy.commands.project import Project, read_facts
 from deploy.domain.arm import Json
+from deploy.domain.lock_record import LockRecord
 from deploy.domain.plan import Plan, Verb
 from deploy.domain.provenance import Provenance
 from deploy.domain.report import Report, State
@@ -116,13 +117,18 @@ def with_status(cloud: Cloud, specs: Sequence[EndpointSpec], result: Result) -> 
     return result
 
 
-def status_rows(cloud: Cloud, specs: Sequence[EndpointSpec], *, aliases: bool = True) -> list[reporter.EndpointRow]:
-    """One row for each endpoint; the lease that ends first comes first. `aliases`: also read the aliases."""
+def status_rows(
+    cloud: Cloud, specs: Sequence[EndpointSpec], *, aliases: bool = True, locks: Mapping[str, LockRecord] | None = None
+) -> list[reporter.EndpointRow]:
+    """One row for each endpoint; the lease that ends first comes first. `aliases`: also read the aliases. `locks`: the
+    locks that are held, by the names of endpoints.
+    """
     with cloud.arm.cached_reads():
         current, facts = read_facts(cloud, specs, SHOWN)
         states = lease_state.read_lease_states(cloud, specs, endpoints.list_endpoints(cloud)) if aliases else {}
     endpoint_rows = [reporter.endpoint_row(spec, facts[spec.key], cloud.now()) for spec in current]
     endpoint_rows = [_with_lease_state(row, states[row.key]) if row.key in states else row for row in endpoint_rows]
+    endpoint_rows = [replace(row, lock=(locks or {}).get(row.name.lower())) for row in endpoint_rows]
     return sorted(endpoint_rows, key=lambda row: (row.hours_left is None, row.hours_left or 0.0))
 
 

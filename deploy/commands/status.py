@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from deploy import reporter
+from deploy.commands import lock
 from deploy.commands.project import Project, validate
 from deploy.commands.result import status_rows
 
@@ -13,7 +14,7 @@ def status(project: Project, name: str, only: Sequence[str] = ()) -> list[report
     """One row for each endpoint; the lease that ends first comes first."""
     environment, specs = validate(project, name, only)
     with project.connect(environment) as cloud:
-        return status_rows(cloud, specs)
+        return status_rows(cloud, specs, locks=lock.held_locks(cloud))
 
 
 def watch(
@@ -28,5 +29,6 @@ def watch(
     environment, specs = validate(project, name, only)
     with project.connect(environment) as cloud:
         while True:
-            show(status_rows(cloud, specs, aliases=False))  # GitHub limits reads of its variables
+            # GitHub limits reads of its variables, so aliases are not read.
+            show(status_rows(cloud, specs, aliases=False, locks=lock.held_locks(cloud)))
             project.clock.sleep(every)

@@ -8,6 +8,7 @@ from datetime import datetime
 from deploy.documents.endpoint_and_deployment import AUTH_MODES
 from deploy.domain import idle_slots, leases
 from deploy.domain.arm import RELEASE_TAG, Facts, Json, address, capacity_of, facts_of
+from deploy.domain.lock_record import LockRecord
 from deploy.domain.owners import owner_tag
 from deploy.domain.provenance import Provenance, recorded
 from deploy.domain.spec import EndpointSpec
@@ -47,7 +48,8 @@ class EndpointRow:
 
     Texts, empty if there is no problem: `alias`: what is wrong with the alias; `missed`: the lease expired without a
     successor; `unmanaged`: this environment does not manage the endpoint. `gone_since`: when a missed
-    lease expired (ISO 8601), None if unknown.
+    lease expired (ISO 8601), None if unknown. `lock`: the run that changes the endpoint now, None if there is none or
+    that cannot be read.
     """
 
     key: str
@@ -62,6 +64,7 @@ class EndpointRow:
     alias: str = ""
     missed: str = ""
     gone_since: str | None = None
+    lock: LockRecord | None = None
 
     @property
     def is_broken(self) -> bool:

@@ -57,6 +57,8 @@ class World:
     project: commands.Project
     broken: list[str] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
+    lock: str = "required"
+    """`lock` of the environment file."""
     _reader: tuple[str, requests.Session] | None = None
     """The emulator that was read last, and the session for it."""
 
@@ -71,6 +73,7 @@ class World:
             "subscription_id": "00000000-0000-0000-0000-000000000001",
             "resource_group": "rg-local",
             "workspace": "mlw-local",
+            "lock": self.lock,
             "values": {"canary_token": CANARY},
             "endpoints": {"mip": {"template": "plain", "values": {"release": "1", **values}}},
         }

@@ -16,7 +16,7 @@ from deploy import aliases
 from deploy.aliases import Context, Target
 from deploy.clock import SystemClock
 from deploy.cloud import scoring
-from deploy.cloud.transport import open_session, open_plain
+from deploy.cloud.transport import open_plain, open_session
 from deploy.leasing import notices
 
 
