@@ -22,12 +22,13 @@ CHANGING: dict[str, Callable[[World], object]] = {
     "apply": World.apply,
     "teardown": World.teardown,
     "rollback": lambda w: commands.rollback(w.project, "law", every=True, approve=approve, emit=w.watch),
-    "adopt": lambda w: commands.adopt(w.project, "law", owners=["law/mip"], approve=approve, emit=w.watch),
+    "adopt": lambda w: commands.adopt(w.project, "other", owners=["law/mip"], approve=approve, emit=w.watch),
     "reap": lambda w: commands.reap(
         w.project, "law", Rules(older_than=0.0, force=True), yes=True, approve=approve, emit=w.watch, show=w.said.append
     ),
 }
-STORES = {"blob lease": {}, "container lease": {"network": "closed"}}
+STORES = {"blob": {}, "container": {"network": "closed"}}
+CASES = [*((verb, "blob") for verb in CHANGING), ("apply", "container")]
 
 
 def approve(*_: object) -> None:
@@ -45,7 +46,7 @@ def order(world: World) -> Iterator[Order]:
 
 @pytest.fixture(params=STORES)
 def store(request: pytest.FixtureRequest, order: Order) -> str:
-    """Both stores of locks."""
+    """Where the locks are: in both kinds of leases."""
     order.ask("PUT", "settings", {"storage": STORES[request.param]})
     return str(request.param)
 
@@ -68,12 +69,17 @@ def lock_of(world: World) -> Any:
     return row.lock
 
 
-@pytest.mark.parametrize("verb", CHANGING)
+@pytest.mark.parametrize(("verb", "store"), CASES, indirect=["store"])
 def test_a_second_run_is_refused_while_the_first_changes_the_endpoint(world: World, store: str, verb: str) -> None:
     """While the first run creates a deployment, every changing command ends with exit code 8; reading ones work."""
     assert store
+    (world.project.root / "environments" / "other.yml").write_text(
+        (world.project.root / "environments" / "law.yml").read_text()
+    )
     world.apply()
     world.want(release="2")
+    world.apply()
+    world.want(release="3")
     refused: list[Locked] = []
 
     def meanwhile() -> None:
@@ -84,7 +90,7 @@ def test_a_second_run_is_refused_while_the_first_changes_the_endpoint(world: Wor
         assert world.mutating() - sent <= 1, "only the attempt to take the lock"
         assert commands.plan(world.project, "law").steps
         lock = lock_of(world)
-        assert (lock.command, lock.epoch) == ("apply", 2)
+        assert (lock.command, lock.epoch) == ("apply", 3)
         assert f"force-unlock -e law {lock.endpoint} {lock.lock_id}" in str(caught.value)
 
     done = commands.apply(
