@@ -42,6 +42,8 @@ class Locks:
     clock: Clock
     gone: set[str] = field(default_factory=set)
     """Endpoints that the run deleted."""
+    stopped: dict[str, LockRecord] = field(default_factory=dict)
+    """Endpoint -> the record of the run from which its lock was taken over."""
     _held: dict[str, _Lock] = field(default_factory=dict)
     _lost: dict[str, str] = field(default_factory=dict)
     """Endpoint -> why its lock is lost."""
@@ -57,7 +59,9 @@ class Locks:
             return False
         self._held[name] = lock = _Lock(record, sent + SECONDS)
         try:
-            lock.record = replace(record, epoch=self.store.read(name).epoch + 1)
+            former = self.store.read(name)
+            lock.record = replace(record, epoch=former.epoch + 1)
+            self.stopped |= {name: former} if taken else {}
             self.store.write(lock.record)
         except BaseException:
             self._release(name, is_gone=False)
@@ -114,13 +118,13 @@ class Locks:
         if is_held:
             lock.until = max(lock.until, sent + SECONDS)
         elif not self._ended.is_set():
-            self._lost.setdefault(name, f"it is held by {self._holder(name, lock.record.lock_id)}")
+            self._lost.setdefault(name, self._why_lost(name, lock.record.lock_id))
 
-    def _holder(self, name: str, lock_id: str) -> str:
+    def _why_lost(self, name: str, lock_id: str) -> str:
         with suppress(DeployError):
             found = self.store.read(name)
-            return "nobody: it was released by force-unlock" if found.lock_id == lock_id else found.text
-        return "another run"
+            return "it was ended with force-unlock" if found.lock_id == lock_id else found.holds
+        return "another run holds it"
 
 
 def _lost(name: str, why: str) -> Locked:

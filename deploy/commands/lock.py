@@ -112,6 +112,11 @@ def held_locks(cloud: Cloud) -> dict[str, LockRecord] | None:
     return None
 
 
+def stopped_runs(cloud: Cloud) -> dict[str, LockRecord]:
+    """Endpoint -> the run from which this one took its lock over."""
+    return cloud.locks.stopped if cloud.locks else {}
+
+
 def release(cloud: Cloud, name: str, lock_id: str) -> None:
     """End the lock `lock_id` of endpoint `name`, and no other; success if the endpoint is not locked.
 
@@ -132,7 +137,7 @@ def release(cloud: Cloud, name: str, lock_id: str) -> None:
             return
         cure = f"Check that run; its lock id is {found.lock_id or 'unknown'}"
         raise Locked(
-            f"unlock endpoint {name}", f"the lock is not {lock_id}: {found.text} holds it", cure, code="AML673"
+            f"unlock endpoint {name}", f"{found.holds}, not the run with lock id {lock_id}", cure, code="AML673"
         )
     raise _impossible(name, reasons, "unlock")
 
@@ -213,9 +218,9 @@ def _take(run: Run, locks: Locks, record: LockRecord) -> Locks:
         holder = locks.store.read(record.endpoint)
         if clock.monotonic() >= deadline:
             raise _busy(run, record.endpoint, holder)
-        if holder.text != told:
-            told = holder.text
-            run.note(f"Waiting for the lock of endpoint {record.endpoint}: {told} holds it.")
+        if holder.holds != told:
+            told = holder.holds
+            run.note(f"Waiting for endpoint {record.endpoint}: {told}.")
         clock.sleep(_POLL)
     return locks
 
@@ -225,7 +230,7 @@ def _busy(run: Run, name: str, holder: LockRecord) -> Locked:
     if holder.lock_id:
         unlock = f"amldeploy force-unlock -e {run.cloud.environment.name} {name} {holder.lock_id}"
         cure += f". To end a lock that is still renewed: {unlock}"
-    return Locked(f"{run.command} endpoint {name}", f"{holder.text} holds its lock", cure, code="AML670")
+    return Locked(f"{run.command} endpoint {name}", holder.holds, cure, code="AML670")
 
 
 def _impossible(name: str, reasons: Sequence[str], doing: str) -> Refused:

@@ -9,6 +9,7 @@ from deploy.commands import lock
 from deploy.commands.project import Project, read_facts, validate
 from deploy.commands.result import Approve, Result, run_plan, with_status
 from deploy.config import selection
+from deploy.domain import leases
 from deploy.domain.plan import Plan
 from deploy.execution.executor import Emit
 from deploy.leasing import lineage
@@ -41,7 +42,8 @@ def rollback(
         def make() -> Plan:
             current[:], facts = read_facts(cloud, specs)
             siblings = observe.observe_siblings(cloud, environment, current)
-            return planning.plan(environment, current, facts, to=to, every=every, siblings=siblings)
+            stopped = {name: leases.parse_time(each.since) for name, each in lock.stopped_runs(cloud).items()}
+            return planning.plan(environment, current, facts, to=to, every=every, siblings=siblings, stopped=stopped)
 
         run = lock.Run(project, cloud, "rollback", emit, lock_timeout, force_unlock)
         names = lineage.with_current_names(specs, endpoints.list_endpoints(cloud)) if force_unlock else ()

@@ -37,12 +37,16 @@ class LockRecord:
 
     @property
     def text(self) -> str:
-        """`apply by jo@example.com on ci-7 (https://...), since 2026-11-30T14:00:00Z`; `another run` if unknown."""
+        """`apply by jo@example.com on ci-7 (https://...)`; `another run` if unknown."""
         if not self.command:
             return "another run"
         words = f"{self.command} by {self.holder or 'unknown'} on {self.host or 'an unknown host'}"
-        words += f" ({self.run_url})" if self.run_url else ""
-        return words + (f", since {self.since}" if self.since else "")
+        return words + (f" ({self.run_url})" if self.run_url else "")
+
+    @property
+    def holds(self) -> str:
+        """`apply by jo@example.com on ci-7 has held its lock since 2026-11-30T14:00:00Z`."""
+        return f"{self.text} has held its lock since {self.since}" if self.since else f"{self.text} holds its lock"
 
 
 def parse(text: str | bytes | None) -> LockRecord:

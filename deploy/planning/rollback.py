@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 
 from deploy import diff
 from deploy.domain import history, leases
@@ -46,8 +47,9 @@ class NothingToDo:
     why: str
 
 
-def find(spec: EndpointSpec, facts: Facts, to: str = "") -> Target | NothingToDo:
-    """Where a rollback moves traffic. `to`: a release or a commit, the first characters are enough.
+def find(spec: EndpointSpec, facts: Facts, to: str = "", stopped: datetime | None = None) -> Target | NothingToDo:
+    """Where a rollback moves traffic. `to`: a release or a commit, the first characters are enough. `stopped`: when the
+    run began from which the lock was taken over: without `to`, only what that run moved is moved back.
 
     Raises Refused where no release that was live is left.
     """
@@ -61,6 +63,10 @@ def find(spec: EndpointSpec, facts: Facts, to: str = "") -> Target | NothingToDo
         return _named(spec, there, lived, share, to)
     if lived and (lived[0].slot, lived[0].release) == now and (why := _why_back_already(body, lived[0])):
         return NothingToDo(why)
+    if stopped and lived and (lived[0].slot, lived[0].release) == now and lived[0].at <= stopped:
+        return NothingToDo(
+            f"all traffic is still on {lived[0].slot}, release {lived[0].release}: the stopped run moved none"
+        )
     former = next((each for each in lived if (each.slot, each.release) != now), None)
     if former is None:
         raise _refused(spec, "AML650", _why_no_previous(there, share, whole))
@@ -157,11 +163,13 @@ def plan(
     to: str = "",
     every: bool = False,
     siblings: Mapping[str, Facts] | None = None,
+    stopped: Mapping[str, datetime | None] | None = None,
 ) -> Plan:
     """All traffic back to the previous release, which is scaled up to what is live and probed first.
 
     `every`: an endpoint without a previous release is a note, if another one has one. `siblings`: the deployments of
-    the file's other endpoints, for guards.max_instances. Raises Refused.
+    the file's other endpoints, for guards.max_instances. `stopped`: endpoint -> when the run began that was stopped for
+    this rollback. Raises Refused.
     """
     steps: list[Step] = []
     rescue: list[Step] = []
@@ -171,7 +179,7 @@ def plan(
     for spec in specs:
         seen = facts[spec.key]
         try:
-            target = find(spec, seen, to)
+            target = find(spec, seen, to, (stopped or {}).get(spec.name))
         except Refused as refused:
             nowhere += refused.findings
             continue

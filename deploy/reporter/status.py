@@ -91,7 +91,7 @@ def _endpoint(layout: Layout, row: EndpointRow) -> list[str]:
     lines += layout.flow([(f"{row.missed}; renew or apply recreates it", Style.BAD)], indent=2) if row.missed else []
     lines += layout.flow([(f"alias: {row.alias}", Style.BAD)], indent=2) if row.alias else []
     if row.lock:
-        words = f"locked: {row.lock.text}" + (f"; lock id {row.lock.lock_id}" if row.lock.lock_id else "")
+        words = f"locked: {row.lock.holds}" + (f"; lock id {row.lock.lock_id}" if row.lock.lock_id else "")
         lines += layout.flow([(words, Style.YELLOW)], indent=2)
     return lines + layout.line(row.scoring_uri, Style.DIM, indent=2) + _slots(layout, row.slots)
 
