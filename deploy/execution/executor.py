@@ -28,7 +28,7 @@ from deploy.cloud.lock import WORKING_ON
 from deploy.domain.arm import Json
 from deploy.domain.plan import Plan, Step, Verb, by_endpoint
 from deploy.domain.report import Evidence, Outcome, Report, State, as_json
-from deploy.errors import BUG, LOCK_LOST, POOL_FULL, CloudError, DeployError, Exit, Terminated, Transient
+from deploy.errors import BUG, CONFLICTS, LOCK_LOST, POOL_FULL, CloudError, DeployError, Exit, Terminated, Transient
 from deploy.execution.progress import Event, EventKind
 from deploy.execution.scheduler import run_tasks
 from deploy.planning import duration
@@ -276,6 +276,9 @@ class _EndpointRun:
                 result = yield from self.run.watched(step, step_type, result)
             return result or Evidence()
         except CloudError as error:
+            if error.code in CONFLICTS and self.run.cloud.locks:
+                yield Wait(0, may_block=True)
+                self.run.cloud.locks.check()  # another run changed the endpoint because this one lost its lock
             if error.after_role:
                 yield Wait(0, may_block=True)
                 error.after_role = waits_for_role(self.run.cloud, step, error)
