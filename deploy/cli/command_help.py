@@ -53,4 +53,6 @@ def group(name: str | None, summary: str, **options: Any) -> typer.Typer:
 def add(app: typer.Typer, function: Callable[..., None], example: str, docs: str, *, panel: str | None = None) -> None:
     """Add a command, named after its function, with its example and its docs page."""
     epilog = f"Example: {example}\nDocs:    {docs}"
-    app.command(function.__name__.rstrip("_"), cls=Command, rich_help_panel=panel, epilog=epilog)(function)
+    app.command(function.__name__.rstrip("_").replace("_", "-"), cls=Command, rich_help_panel=panel, epilog=epilog)(
+        function
+    )

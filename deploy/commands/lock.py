@@ -40,8 +40,8 @@ RIGHTS = (
 _POLL, _SETTLE_POLL = 2.0, 5.0
 _LONGEST_SETTLE = 3600.0
 """Seconds to wait for operations that another run started."""
-_RECENT = 600.0
-"""Seconds for which what the plan read of quota, roles and models is used again for the second look."""
+_RECENT = 86400.0
+"""Seconds for which what the plan read of quota, roles and models is used again: checks read it again later."""
 
 
 @dataclass(frozen=True)
