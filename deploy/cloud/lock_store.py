@@ -215,9 +215,8 @@ class ContainerLeases:
 
 def stores(cloud: Cloud) -> Iterator[LockStore]:
     """The stores of a workspace, best first. Each is made when it is asked for, as it costs requests."""
-    what = f"read datastore {STORE}"
     path = f"{cloud.workspace_id}/datastores/{STORE}"
-    properties = (cloud.arm.get(path, VERSION, what, _Datastore) or {"properties": {}})["properties"]
+    properties = _datastore(cloud, path)
     account, container = str(properties.get("accountName") or ""), str(properties.get("containerName") or "")
     if account and container:
         url = f"https://{account}.blob.{properties.get('endpoint') or 'core.windows.net'}"
@@ -226,6 +225,17 @@ def stores(cloud: Cloud) -> Iterator[LockStore]:
             yield BlobLeases(_client(cloud, url, container, secret), "a blob's lease, with the datastore's key")
     if storage := str((cloud.workspace()["properties"] or {}).get("storageAccount") or ""):
         yield ContainerLeases(cloud, storage)
+
+
+def _datastore(cloud: Cloud, path: str) -> dict[str, Any]:
+    """The properties of the datastore; empty if it does not exist or the caller may not read it."""
+    try:
+        found = cloud.arm.get(path, VERSION, f"read datastore {STORE}", _Datastore)
+    except CloudError as error:
+        if is_unusable(error):
+            return {}
+        raise
+    return dict(found["properties"]) if found else {}
 
 
 def is_unusable(error: CloudError | NotAuthenticated) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from deploy import reporter
 from deploy.cloud import whoami
 from deploy.cloud.connect import Cloud
+from deploy.commands import lock
 from deploy.commands.project import Project, read_facts_with_siblings, validate
 from deploy.domain.spec import EndpointSpec, Environment
 from deploy.errors import CloudError, Finding
@@ -51,7 +52,7 @@ def _check(cloud: Cloud, environment: Environment, specs: Sequence[EndpointSpec]
     unchanged = [spec.key for spec in specs if not any(step.endpoint == spec.key for step in draft.steps)]
     held = {str(each["endpoint"]): reporter.held_back_text(each).partition(": ")[2] for each in draft.held}
     lines += [Line(f"endpoint/{key}", Verdict.YES, held.get(key, "nothing to do")) for key in unchanged]
-    return [Line(what, Verdict.YES, f"found, in {region}", "workspace"), *lines]
+    return [Line(what, Verdict.YES, f"found, in {region}", "workspace"), *lines, lock.check(cloud)]
 
 
 def _identity(caller: whoami.Caller) -> str:

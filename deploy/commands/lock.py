@@ -29,13 +29,16 @@ from deploy.execution.executor import Emit
 from deploy.execution.progress import Event, EventKind
 from deploy.parallel import run_parallel
 from deploy.planning import plan_check
+from deploy.preflight.check_result import Verdict
+from deploy.preflight.doctor import Line
 from deploy.steps import endpoint_names
 
 NOT_EXCLUSIVE = "Not exclusive"
 _MEANWHILE = "Another run can change the same endpoints meanwhile; each step only checks before its change."
-RIGHTS = (
-    "Storage Blob Data Contributor on the container of datastore workspaceblobstore, or the right to read the key of"
-    " that datastore (datastores/listSecrets/action), or containers/read, write and lease/action on the storage account"
+_GRANT = (
+    "Grant one of: Storage Blob Data Contributor on the container of datastore workspaceblobstore; the right to read the"
+    " key of that datastore (datastores/listSecrets/action); containers/read, write and lease/action on the storage"
+    " account. Or set `lock: best_effort` in the environment file"
 )
 _POLL, _SETTLE_POLL = 2.0, 5.0
 _LONGEST_SETTLE = 3600.0
@@ -103,6 +106,24 @@ def with_note(environment: Environment, plan: Plan, why_not: str | None = None) 
     return replace(plan, notes=(*plan.notes, f"{note}. {_MEANWHILE}"))
 
 
+def check(cloud: Cloud) -> Line:
+    """The line of `doctor` about locks."""
+    mode = cloud.environment.lock
+    if mode == "off":
+        return Line("lock", Verdict.YES, f"off in the environment file. {NOT_EXCLUSIVE}: {_MEANWHILE}")
+    try:
+        words, reasons = usable_store(cloud)
+    except CloudError as error:
+        return Line("lock", Verdict.UNKNOWN, f"cannot {error.what}: {error.cause}")
+    if words:
+        return Line("lock", Verdict.YES, words)
+    why = f"no lock is possible: {'; '.join(reasons)}"
+    if mode == "best_effort":
+        return Line("lock", Verdict.UNKNOWN, f"{NOT_EXCLUSIVE}: {why}")
+    finding = Finding("lock", "AML672", why, _GRANT)
+    return Line("lock", Verdict.NO, why, "", (finding,))
+
+
 def held_locks(cloud: Cloud) -> dict[str, LockRecord] | None:
     """Endpoint in lower case -> the record of its lock, of all held in the workspace; None if that cannot be read."""
     with suppress(CloudError, NotAuthenticated):
@@ -110,6 +131,19 @@ def held_locks(cloud: Cloud) -> dict[str, LockRecord] | None:
             with suppress(CloudError, NotAuthenticated):
                 return store.held()
     return None
+
+
+def usable_store(cloud: Cloud) -> tuple[str, list[str]]:
+    """The first kind of lease that this caller can read, in words (empty: none), and why not those before it."""
+    reasons = list[str]()
+    for store in lock_store.stores(cloud):
+        try:
+            store.held()
+        except (CloudError, NotAuthenticated) as error:
+            reasons.append(f"{store.words}: {error.cause.rstrip('. ')}")
+        else:
+            return store.words, reasons
+    return "", reasons or ["the workspace has no storage account"]
 
 
 def stopped_runs(cloud: Cloud) -> dict[str, LockRecord]:
@@ -235,8 +269,7 @@ def _busy(run: Run, name: str, holder: LockRecord) -> Locked:
 
 def _impossible(name: str, reasons: Sequence[str], doing: str) -> Refused:
     cause = f"no lock is possible: {'; '.join(each.rstrip('. ') for each in reasons)}"
-    cure = f"Grant one of: {RIGHTS}. Or set `lock: best_effort` in the environment file"
-    return Refused([Finding(str(address("endpoint", name)), "AML672", cause, cure)], doing)
+    return Refused([Finding(str(address("endpoint", name)), "AML672", cause, _GRANT)], doing)
 
 
 def _settle(run: Run, names: Sequence[str]) -> None:
