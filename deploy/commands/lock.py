@@ -36,8 +36,8 @@ from deploy.steps import endpoint_names
 NOT_EXCLUSIVE = "Not exclusive"
 _MEANWHILE = "Another run can change the same endpoints meanwhile; each step only checks before its change."
 _GRANT = (
-    "Grant one of: Storage Blob Data Contributor on the container of datastore workspaceblobstore; the right to read the"
-    " key of that datastore (datastores/listSecrets/action); containers/read, write and lease/action on the storage"
+    "Grant one of: Storage Blob Data Contributor on the container of datastore workspaceblobstore; the right to read"
+    " the key of that datastore (datastores/listSecrets/action); containers/read, write and lease/action on the storage"
     " account. Or set `lock: best_effort` in the environment file"
 )
 _POLL, _SETTLE_POLL = 2.0, 5.0
