@@ -7,7 +7,6 @@ sends it only if they last longer than the request may take.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
 from contextlib import suppress
 from contextvars import ContextVar, copy_context
 from dataclasses import dataclass, field, replace
@@ -23,8 +22,10 @@ from deploy.parallel import run_parallel
 _RENEWAL = 20.0
 """Seconds between renewals by the thread."""
 
-WORKING_ON: ContextVar[frozenset[str]] = ContextVar("working_on", default=frozenset())
-"""The names of the endpoints that a task changes; set by the executor for each endpoint. Empty: all of the run."""
+WORKING_ON: ContextVar[frozenset[str] | None] = ContextVar("working_on", default=None)
+"""The names of the endpoints that a task changes, set by the executor; empty: all of the run. None outside of tasks,
+where only the locks themselves are changed.
+"""
 
 
 @dataclass
@@ -48,6 +49,7 @@ class Locks:
     _lost: dict[str, str] = field(default_factory=dict)
     """Endpoint -> why its lock is lost."""
     _ended: threading.Event = field(default_factory=threading.Event)
+    _renewer: threading.Thread | None = None
 
     def take(self, record: LockRecord, instead_of: str = "") -> bool:
         """Take the lock of `record.endpoint`; False if another run holds it. `instead_of`: the lock id of the run from
@@ -66,16 +68,17 @@ class Locks:
         except BaseException:
             self._release(name, is_gone=False)
             raise
+        if self._renewer is None:
+            self._renewer = threading.Thread(target=copy_context().run, args=[self._renew_all], daemon=True)
+            self._renewer.start()
         return True
-
-    def keep(self) -> None:
-        """Start to renew the locks."""
-        threading.Thread(target=copy_context().run, args=[self._renew_all], daemon=True).start()
 
     def check(self) -> None:
         """Renew the locks of the endpoints that the task works on. Raises Locked (AML671) if one of them is lost."""
         working_on = WORKING_ON.get()
-        for name in sorted(set(working_on) or set(self._held)):
+        if working_on is None:
+            return
+        for name in sorted(working_on or self._held):
             if self._ended.is_set():
                 raise _lost(name, "the run has ended")
             self._renew(name)
@@ -93,11 +96,6 @@ class Locks:
         release = self.store.remove if is_gone and name not in self._lost else self.store.release
         with suppress(DeployError):
             release(name, self._held[name].record.lock_id)
-
-    @property
-    def records(self) -> Mapping[str, LockRecord]:
-        """Endpoint -> the record of its lock."""
-        return {name: lock.record for name, lock in self._held.items()}
 
     def _renew_all(self) -> None:
         while not self._ended.wait(_RENEWAL):

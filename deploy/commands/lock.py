@@ -195,7 +195,6 @@ def _held(run: Run, names: Sequence[str], fingerprint: str) -> Iterator[str]:
         yield why_not
         return
     try:
-        locks.keep()
         _settle(run, names)
         run.cloud.locks, run.cloud.arm.transport.meter.before_change = locks, locks.check
         yield ""
@@ -238,7 +237,7 @@ def _take_first(run: Run, record: LockRecord) -> tuple[Locks | None, list[str]]:
         try:
             return _take(run, Locks(store, run.project.clock), record), []
         except (CloudError, NotAuthenticated) as error:
-            if not lock_store.is_unusable(error):
+            if not (lock_store.is_unusable(error) or run.cloud.environment.lock == "best_effort"):
                 raise
             reasons.append(f"{store.words}: {error.cause}")
     return None, reasons or ["the workspace has no storage account"]

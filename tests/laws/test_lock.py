@@ -240,9 +240,22 @@ def test_without_a_lock_the_environment_decides(world: World, order: Order) -> N
         assert [note for note in done.plan.notes if words in note]
 
 
-@pytest.mark.parametrize("operation", ["Blob_AcquireLease", "Blob_RenewLease", "Blob_ReleaseLease", "Blob_Put"])
-def test_a_lost_answer_of_a_lease_call_heals(world: World, order: Order, operation: str) -> None:
+@pytest.mark.parametrize(
+    ("store", "operation"),
+    [
+        ("blob", "Blob_AcquireLease"),
+        ("blob", "Blob_RenewLease"),
+        ("blob", "Blob_ReleaseLease"),
+        ("blob", "Blob_Put"),
+        ("container", "BlobContainers_Lease"),
+        ("container", "BlobContainers_Create"),
+        ("container", "BlobContainers_Update"),
+    ],
+    indirect=["store"],
+)
+def test_a_lost_answer_of_a_lease_call_heals(world: World, order: Order, store: str, operation: str) -> None:
     """The request is handled, and its answer is lost: it is sent again with the same lease id."""
+    assert store
     order.ask("POST", "faults", {"kind": "lose", "operation": operation, "number": 1, "times": 1})
     assert world.apply().report.ok
     assert lock_of(world) is None
