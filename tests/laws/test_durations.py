@@ -17,6 +17,7 @@ import pytest
 import yaml
 
 from deploy import commands, emulator
+from deploy.emulator.world.timing import REALISTIC
 from tests.laws.conftest import write_project
 
 SEEDS = range(1, 21)
@@ -108,3 +109,24 @@ def test_a_plan_announces_how_long_it_takes(project: commands.Project, seed: int
         assert result.exit == 0
         assert announced > 500
         assert abs(result.report.seconds - announced) <= announced / 10, (announced, result.report.seconds)
+
+
+def test_one_endpoint_takes_as_long_as_its_operations(project: commands.Project) -> None:
+    """Within 2 %. The end of each operation is noticed within two seconds, also if others of its type take longer."""
+    (project.root / "templates" / "one").mkdir()
+    (project.root / "templates" / "one" / "endpoint.yml.j2").write_text(ENDPOINT)
+    (project.root / "templates" / "one" / "deployment.yml.j2").write_text(DEPLOYMENT)
+    want(project.root, {"one": {"template": "one", "values": {"release": 1}}})
+    result = commands.apply(project, "made", approve=lambda *_: None, emit=lambda _: None)
+    took = {outcome.address.kind: outcome.seconds for outcome in result.report.outcomes}
+    operations = {
+        "endpoint": REALISTIC.endpoint_create,
+        "deployment": REALISTIC.deployment_create,
+        "traffic": REALISTIC.endpoint_update,
+    }
+    chain = sum(operations.values())
+
+    assert result.exit == 0
+    assert chain < result.report.seconds <= 1.02 * chain
+    for kind, seconds in operations.items():
+        assert took[kind] <= seconds + 4, took  # two seconds, and what is read and written before
