@@ -23,12 +23,13 @@ def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
     """`permission/<key>/<scope>`: {word, scope, blocks, unread} of the workspace and of the scopes of roles.
 
     `blocks` is null when Azure did not answer, and `unread` is why; [] for a scope that inherits the workspace's. That
-    of the workspace has `settings`: whether the autoscale settings can be listed.
+    of the workspace has `settings`: false if the autoscale settings matter and cannot be listed.
     """
     scopes = {"workspace": cloud.workspace_id, **role_state.scopes_to_change(cloud, spec)}
-    if spec.pipeline.scale or autoscale_and_tags.scaling(cloud, spec.name):
+    inherited = _fresh(cloud, spec.name)
+    if spec.pipeline.scale or (not inherited and autoscale_and_tags.scaling(cloud, spec.name)):
         scopes["resource_group"] = cloud.workspace_id.split("/providers/")[0]
-    answers = _ask(cloud, scopes, inherited=_fresh(cloud, spec.name))
+    answers = _ask(cloud, scopes, inherited=inherited)
     return {address(NAME, spec.key, _place(word)): {"word": word, **answer} for word, answer in answers.items()}
 
 
@@ -64,7 +65,8 @@ def _ask(cloud: Cloud, scopes: dict[str, str], *, inherited: Sequence[str]) -> d
     found: dict[str, dict[str, Json]] = {
         word: {"scope": scopes[word], "blocks": blocks, "unread": reason} for word, (blocks, reason) in answers.items()
     }
-    found["workspace"]["settings"] = autoscale_and_tags.autoscale_settings(cloud) is not None
+    needless = inherited and "resource_group" not in scopes
+    found["workspace"]["settings"] = bool(needless) or autoscale_and_tags.autoscale_settings(cloud) is not None
     return found
 
 
