@@ -259,6 +259,30 @@ def test_a_stated_limit_refuses_and_a_published_one_warns(tmp_path: Path) -> Non
     assert not any("service_limits" in note for note in commands.plan(made, "here").notes)
 
 
+def test_the_permission_check_names_what_other_checks_lack(tmp_path: Path) -> None:
+    """A Data Scientist of the workspace may not read policies and quota: both checks are unknown, and the permission
+    check says why, is positive and refuses nothing. `doctor` has the same words. An Owner is told nothing of it.
+    """
+    scientist = [{"principal": "signed-in", "role": "AzureML Data Scientist", "scope": "mlw-local"}]
+    found = {}
+    for who, world in (("scientist", {"roles": scientist}), ("owner", {})):
+        (tmp_path / who).mkdir()
+        made = project(tmp_path / who, ["fresh-eight"], dict(world))
+        [step] = [each for each in commands.plan(made, "here").steps if each.kind == "permission"]
+        [line] = [each for each in commands.doctor(made, "here").lines if each.subject == str(step.address)]
+        assert (line.words, line.verdict, step.body["verdict"]) == (step.why, Verdict.YES, "yes")
+        found[who] = step.why
+
+    locations, group = "Microsoft.MachineLearningServices/locations", "Microsoft.Authorization/policy"
+    lacks = ", ".join(f"{locations}/{each}/read" for each in ("usages", "quotas", "vmSizes"))
+    lacks += (
+        f", {group}Assignments/read, {group}Definitions/read, Microsoft.PolicyInsights/checkPolicyRestrictions/read"
+    )
+    checks = "quota/fresh-eight/Standard_NC4as_T4_v3 and policy/fresh-eight"
+    assert f"all allowed; the caller lacks {lacks} on mlw-local, so {checks} are unknown" in found["scientist"]
+    assert "lacks" not in found["owner"]
+
+
 def test_teardown_does_not_leave_what_it_cannot_see(tmp_path: Path) -> None:
     """Roles that may not be read cannot be taken back, so a teardown is refused rather than done by half."""
     scientist = [{"principal": "signed-in", "role": "AzureML Data Scientist", "scope": "mlw-local"}]
