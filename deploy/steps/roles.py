@@ -34,6 +34,8 @@ _WHY_REMOVED = {
     "azure": "assigned by Azure to the endpoint's identity",
 }
 _FORBIDDEN, _UNANSWERED = "forbidden", "unanswered"
+UNSEEN = "unseen"
+"""In the body of the step that fails for assignments that cannot be read: the principal of the endpoint's identity."""
 _UNREADABLE = "role assignments cannot be read, so it is unknown which must be removed"
 _READER = "Assign Reader on the resource group to the caller"
 
@@ -144,7 +146,7 @@ def unreadable(where: Address) -> Finding:
 def _unseen(where: Address, facts: Facts) -> Step:
     """The step that fails for role assignments that cannot be read; the endpoint is deleted all the same."""
     own = role_assignments.system_identity(facts.get(address("endpoint", where.endpoint)))
-    return Step(Verb.DELETE, where, {"unseen": own or ""}, _UNREADABLE, SHORT_RETRY)
+    return Step(Verb.DELETE, where, {UNSEEN: own or ""}, _UNREADABLE, SHORT_RETRY)
 
 
 def _refuse_unread(facts: Facts) -> None:
@@ -183,8 +185,8 @@ def grants_access(step: Step) -> bool:
 
 def run(cloud: Cloud, step: Step) -> Evidence | None:
     what = f"{step.verb} {step.address}"
-    if "unseen" in step.body:
-        raise _may_stay(what, str(step.body["unseen"]))
+    if UNSEEN in step.body:
+        raise _may_stay(what, str(step.body[UNSEEN]))
     if step.verb is Verb.DELETE and "endpoint" in step.body:
         return _remove_all(cloud, str(step.body["endpoint"]), what)
     if step.verb is Verb.DELETE:
