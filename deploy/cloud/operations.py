@@ -34,7 +34,8 @@ _PAUSE, MIN_TIMEOUT = 5.0, 1.0
 class Operation:
     """A change and the desired state; `path` and `parent` are ARM ids, `is_desired` checks whether a body has it.
 
-    `timeout_seconds`: seconds from the first request to the last read.
+    `what`: a verb and an address, such as "create endpoint/mip". `timeout_seconds`: seconds from the first request to
+    the last read.
     """
 
     what: str
@@ -107,7 +108,8 @@ def _follow(cloud: Cloud, operation: Operation, accepted: Accepted, deadline: fl
     where, started = accepted.operation or accepted.result, cloud.clock.monotonic()
     if where is None:
         return (yield from _end_without_operation(cloud, operation, accepted, deadline))
-    kind, retry_after = f"{accepted.method} {operation.path.split('/')[-2]}", retry_after_seconds(accepted.headers)
+    verb, retry_after = operation.what.partition(" ")[0], retry_after_seconds(accepted.headers)
+    kind = f"{verb} {accepted.method} {operation.path.split('/')[-2]}"  # Azure creates and changes with the same PUT
     with cloud.poll_interval.following(operation.collection):
         while (spent := cloud.clock.monotonic() - started) < deadline - started:
             yield Wait(min(cloud.poll_interval.pause(kind, spent, retry_after), deadline - started - spent))

@@ -30,7 +30,7 @@ from deploy.leasing.lineage import Renewal
 from deploy.planning import observe, planner
 from deploy.planning.build import target_of
 from deploy.preflight import guards
-from deploy.steps import export, needs_cores
+from deploy.steps import export, needs_cores, roles
 
 _OUTAGE = "reach no endpoint until this step succeeds: renew again"
 
@@ -221,12 +221,17 @@ def _deletions(
     new: Facts,
     folder: Path,
 ) -> list[Step]:
-    """The export and the deletion of each predecessor, without the role assignments that its successor shares."""
+    """The export and the deletion of each predecessor, without the role assignments that its successor shares.
+
+    Raises Refused if role assignments cannot be read: they could not be exported.
+    """
     shared = {body["id"] for where, body in new.items() if where.kind == "role" and body["assigned_by"] == "same_entry"}
     steps: list[Step] = []
     for old in predecessors:
         steps.append(export.step_for(old.key, old.name, str(folder), old.name))
         teardown = planner.plan_teardown(environment, [old], {old.key: existing[old.name]})
+        if unseen := [step.address for step in teardown.steps if roles.UNSEEN in step.body]:
+            raise Refused([roles.unreadable(unseen[0])])
         steps += [step for step in teardown.steps if step.body.get("id") not in shared]
     return steps
 

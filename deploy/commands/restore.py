@@ -78,6 +78,7 @@ def _plan_restore(
         if spec.name not in bodies:
             spec = _with_restored_tag(spec, leases.iso_time(now()))
         facts, siblings = observe.observe(cloud, [spec]), observe.observe_siblings(cloud, environment, [spec])
+        facts = {spec.key: observe.with_settings_left(cloud, spec, facts[spec.key])}
         if alias_problem := alias.unreadable(spec, facts[spec.key]):
             spec = _without_alias(spec, saved)
     plan = with_times(cloud, _plan(environment, spec, facts, refusal, siblings))

@@ -52,7 +52,8 @@ def _plan(cloud: Cloud, environment: Environment, specs: Sequence[EndpointSpec])
         bodies = endpoints.list_endpoints(cloud)
         specs = lineage.with_current_names(specs, bodies)
         others = [*lineage.other_names(specs, bodies), *deleted_names(cloud, specs, bodies)]
-        existing = observe.observe_names(cloud, [*specs, *others])
+        found = observe.observe_names(cloud, [*specs, *others])
+        existing = {each.name: observe.with_settings_left(cloud, each, found[each.name]) for each in (*specs, *others)}
     plan = planner.plan_teardown(environment, specs, {spec.key: existing[spec.name] for spec in specs})
     plans = [planner.plan_teardown(environment, [each], {each.key: existing[each.name]}) for each in others]
     plans.append(plan)

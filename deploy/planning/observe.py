@@ -11,7 +11,7 @@ from deploy.cloud.connect import Cloud
 from deploy.domain.arm import OWNER_TAG, Address, Facts, Json, address
 from deploy.domain.spec import EndpointSpec, Environment
 from deploy.parallel import run_parallel
-from deploy.steps import STEP_TYPES, StepType
+from deploy.steps import STEP_TYPES, StepType, autoscale
 
 
 def observe(
@@ -26,6 +26,11 @@ def observe_names(cloud: Cloud, specs: Sequence[EndpointSpec], jobs: int = 8) ->
     """Endpoint name -> its facts, for entries with several endpoints."""
     with cloud.arm.cached_reads():
         return run_parallel({spec.name: partial(_observe, cloud, spec, STEP_TYPES) for spec in specs}, jobs)
+
+
+def with_settings_left(cloud: Cloud, spec: EndpointSpec, facts: Facts) -> Facts:
+    """Facts for a teardown or a restore: also the autoscale settings that a deleted endpoint left behind."""
+    return {**facts, **autoscale.settings(cloud, spec)}
 
 
 def observe_siblings(

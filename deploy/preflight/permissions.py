@@ -1,4 +1,4 @@
-"""Permissions: the actions of Azure that steps need, and whether the caller's permissions allow them.
+"""Permissions: the actions of Azure that steps and checks need, and whether the caller's permissions allow them.
 
 Permissions are blocks of actions with `*` for any text, as Azure lists them for the caller; a role assigned at a scope
 applies below it. Deny assignments and conditions are not in that list. The actions are those that Azure documents for
@@ -9,13 +9,34 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from deploy.domain.arm import Json
 from deploy.preflight.check_result import CheckResult, Reason
 from deploy.text import count
 
-Needs = Mapping[str, Mapping[str, Sequence[str]]]
-"""Scope (a word of pipeline.yml, or an ARM id) -> action -> the addresses of the steps that need it, as text."""
+
+@dataclass(frozen=True)
+class Need:
+    """A right, and what needs it.
+
+    `scope`: a word of pipeline.yml, or an ARM id. `actions`: any one of them is enough. `by`: the addresses of steps,
+    as text. `is_required`: otherwise `by` are checks, which are `unknown` without it, and nothing is refused.
+    """
+
+    scope: str
+    actions: tuple[str, ...]
+    by: tuple[str, ...]
+    is_required: bool = True
+
+    @property
+    def right(self) -> str:
+        return " or ".join(self.actions)
+
+    def is_met(self, blocks: Iterable[Mapping[str, Json]]) -> bool:
+        return any(allows(blocks, action) for action in self.actions)
+
+
 WORKSPACES = "Microsoft.MachineLearningServices/workspaces"
 ENDPOINTS = f"{WORKSPACES}/onlineEndpoints"
 _GIVING = "Microsoft.Authorization/roleAssignments"
@@ -36,6 +57,23 @@ AUTOSCALE_READ, AUTOSCALE_WRITE, AUTOSCALE_DELETE = (
     (f"{_AUTOSCALE}/Read", *more) for more in ((), (f"{_AUTOSCALE}/Write",), (f"{_AUTOSCALE}/Delete",))
 )
 """On the resource group. They are not part of Monitoring Contributor."""
+READ_QUOTA = tuple(
+    f"Microsoft.MachineLearningServices/locations/{each}/read" for each in ("usages", "quotas", "vmSizes")
+)
+READ_NAMES = (f"{ENDPOINTS}/checkNameAvailability/read",)
+READ_MODELS, READ_ENVIRONMENTS = ((f"{WORKSPACES}/{each}/versions/read",) for each in ("models", "environments"))
+READ_POLICIES = (
+    "Microsoft.Authorization/policyAssignments/read",
+    "Microsoft.Authorization/policyDefinitions/read",
+    "Microsoft.PolicyInsights/checkPolicyRestrictions/read",
+)
+READ_REFERENCES = (
+    *READ_ENVIRONMENTS,
+    f"{WORKSPACES}/connections/read",
+    "Microsoft.ManagedIdentity/userAssignedIdentities/read",
+    f"{_GIVING}/read",
+)
+"""Needed for checks only. Looked up in the permissions at the workspace, which include those of the scopes above it."""
 SECRETS = (f"{WORKSPACES}/connections/listsecrets/action", f"{WORKSPACES}/metadata/secrets/read")
 _MINUTES = "a new role assignment takes up to 10 minutes to work"
 _ML_VERBS = tuple(f"{WORKSPACES}/*/{verb}" for verb in ("read", "action", "delete", "write"))
@@ -67,54 +105,78 @@ def _pattern(words: str) -> re.Pattern[str]:
     return re.compile(anywhere.replace(r"\*", ".*"), re.IGNORECASE | re.DOTALL)
 
 
-def check(desired: Needs, answers: Mapping[str, Mapping[str, Json]]) -> CheckResult:
-    """Whether all is allowed. `answers`: word or ARM id -> {scope: ARM id, blocks: list or null, unread: why null}."""
+def check(needs: Sequence[Need], answers: Mapping[str, Mapping[str, Json]]) -> CheckResult:
+    """Whether all that is required is allowed, and which checks lack a right.
+
+    `answers`: word or ARM id -> {scope: ARM id, blocks: list or null, unread: why null}.
+    """
     ids = {word: str(answer["scope"]) for word, answer in answers.items()}
     known = {str(a["scope"]).lower(): a["blocks"] for a in answers.values() if a["blocks"] is not None}
     whys = {str(a["scope"]).lower(): f": permissions {a['unread']}" for a in answers.values() if a.get("unread")}
-    reasons, unknown = [], []
-    for word, actions in desired.items():
-        scope = ids.get(word, word)
-        above = [blocks for at, blocks in known.items() if _within(scope.lower(), at)]
-        missing = [action for action in actions if not any(allows(blocks, action) for blocks in above)]
-        if missing and scope.lower() in known:
-            reasons.append(_lacking(scope, missing, actions))
-        elif missing:
-            unknown.append(f"whether {', '.join(missing)} is allowed on {scope}{whys.get(scope.lower(), '')}")
-    asked = {action for actions in desired.values() for action in actions}
+    reasons, unknown, incomplete = [], [], []
+    for scope, desired in _by_scope(needs, ids).items():
+        above = [block for at, blocks in known.items() if _within(scope.lower(), at) for block in blocks]
+        missing = [need for need in desired if not need.is_met(above)]
+        required, optional = ([need for need in missing if need.is_required is each] for each in (True, False))
+        if scope.lower() not in known:
+            why = whys.get(scope.lower(), "")
+            unknown += [f"whether {_rights(required)} is allowed on {scope}{why}"] if required else []
+            continue
+        reasons += [_lacking(scope, required)] if required else []
+        incomplete += [_incomplete(scope, optional)] if optional else []
+    asked = {need.right for need in needs if need.is_required}
     words = f"{count(len(asked), 'action')} needed" + ("" if unknown or reasons else ", all allowed")
     source = f"permissions at {', '.join(_short(str(a['scope'])) for a in answers.values() if a['blocks'] is not None)}"
     workspace = answers.get("workspace", {})
-    silent = (*_without_logs(desired, workspace.get("blocks")), *_without_settings(desired, workspace))
-    return CheckResult(words, source if known else "", tuple(reasons), (*unknown, *silent))
+    silent = (*_without_logs(needs, workspace.get("blocks")), *_without_settings(needs, workspace))
+    return CheckResult("; ".join((words, *incomplete)), source if known else "", tuple(reasons), (*unknown, *silent))
 
 
-def _without_settings(desired: Needs, workspace: Mapping[str, Json]) -> Sequence[str]:
+def _by_scope(needs: Sequence[Need], ids: Mapping[str, str]) -> dict[str, list[Need]]:
+    found: dict[str, list[Need]] = {}
+    for need in needs:
+        found.setdefault(ids.get(need.scope, need.scope), []).append(need)
+    return found
+
+
+def _rights(needs: Iterable[Need]) -> str:
+    return ", ".join(dict.fromkeys(need.right for need in needs))
+
+
+def _steps(needs: Iterable[Need]) -> list[str]:
+    return list(dict.fromkeys(step for need in needs for step in need.by))
+
+
+def _incomplete(scope: str, missing: Sequence[Need]) -> str:
+    checks = _steps(missing)
+    verb = "are" if len(checks) > 1 else "is"
+    return f"the caller lacks {_rights(missing)} on {_short(scope)}, so {' and '.join(checks)} {verb} unknown"
+
+
+def _without_settings(needs: Sequence[Need], workspace: Mapping[str, Json]) -> Sequence[str]:
     """What is unknown where the autoscale settings were not readable and a deployment or its traffic changes."""
-    changes = any(action.endswith("onlineEndpoints/write") for actions in desired.values() for action in actions)
-    changes = changes or _writes_deployment(desired)
+    changes = _writes(needs, "onlineEndpoints") or _writes(needs, "deployments")
     if workspace.get("settings", True) or not changes:
         return ()
     return (f"whether autoscale sets the number of instances: the caller lacks {AUTOSCALE_READ[0]}",)
 
 
-def _writes_deployment(desired: Needs) -> bool:
-    return any(action.endswith("/deployments/write") for actions in desired.values() for action in actions)
+def _writes(needs: Sequence[Need], kind: str) -> bool:
+    return any(action.endswith(f"/{kind}/write") for need in needs for action in need.actions)
 
 
-def _without_logs(desired: Needs, blocks: Json) -> Sequence[str]:
+def _without_logs(needs: Sequence[Need], blocks: Json) -> Sequence[str]:
     """The unknown cause of a later failure, if a deployment is written and its logs cannot be read."""
-    if not _writes_deployment(desired) or blocks is None or allows(blocks, LOGS):
+    if not _writes(needs, "deployments") or blocks is None or allows(blocks, LOGS):
         return ()
     return (f"why a deployment fails, if one fails: the caller lacks {LOGS}",)
 
 
-def _lacking(scope: str, missing: Sequence[str], actions: Mapping[str, Sequence[str]]) -> Reason:
-    steps = list(dict.fromkeys(address for action in missing for address in actions[action]))
-    cause = f"the caller lacks {', '.join(missing)} on {scope}, needed for {', '.join(steps)}"
-    code = "AML251" if all(action in GIVING for action in missing) else "AML250"
-    roles = " and ".join(suffice(missing))
-    return Reason(code, cause, f"Assign {roles} to the caller on this scope; {_MINUTES}")
+def _lacking(scope: str, missing: Sequence[Need]) -> Reason:
+    first = [need.actions[0] for need in missing]
+    cause = f"the caller lacks {_rights(missing)} on {scope}, needed for {', '.join(_steps(missing))}"
+    code = "AML251" if all(action in GIVING for action in first) else "AML250"
+    return Reason(code, cause, f"Assign {' and '.join(suffice(first))} to the caller on this scope; {_MINUTES}")
 
 
 def suffice(missing: Sequence[str]) -> list[str]:

@@ -8,11 +8,6 @@ from deploy.domain.arm import Json
 from deploy.preflight.check_result import CheckResult, Reason
 from deploy.text import count
 
-ASSIGNMENTS = "Microsoft.Authorization/policyAssignments/read"
-RESTRICTIONS = "Microsoft.PolicyInsights/checkPolicyRestrictions/read"
-"""Needed to check policies, next to Microsoft.Authorization/policyDefinitions/read; all are in Reader. Without them the
-result is unknown.
-"""
 _CURE = "Change the setting that the policy names, or ask for an exemption or a change of the policy assignment"
 
 

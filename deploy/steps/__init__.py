@@ -6,7 +6,8 @@ generator: it yields its waits (`deploy.clock.Wait`) and returns the evidence. T
 
     observe(cloud, spec)                     the facts: what exists; reads only; default: none
     plan(desired | None, facts)              the steps; pure; None: delete everything; default: none
-    permissions(spec, step)                  scope and actions that the step needs; default: none
+    permissions(spec, step)                  scope and actions that the step needs, of a check those without which it
+                                             is `unknown`; default: none
     is_in_effect(step, world)                whether the world is as the step leaves it; default: its address exists
                                              and has no `unexplained` field, or is deleted
     explains(step, difference, world)        whether the step made a difference; default: at its address and in effect
@@ -40,7 +41,8 @@ from deploy.domain.plan import Desired, Difference, Step, Verb, World
 from deploy.domain.report import Evidence
 from deploy.domain.spec import EndpointSpec
 from deploy.errors import CloudError
-from deploy.preflight.permissions import Needs
+from deploy.preflight.check_result import Verdict
+from deploy.preflight.permissions import Need
 from deploy.steps import (
     alias,
     autoscale,
@@ -157,26 +159,27 @@ def _fails_alone(step: Step) -> bool:
     return bool(method and method(step))
 
 
-def permissions_needed(spec: EndpointSpec, steps: Sequence[Step]) -> Needs:
-    """The actions that the steps of an endpoint need, at which scope. Checks need none."""
-    found: dict[str, dict[str, list[str]]] = {}
+def permissions_needed(spec: EndpointSpec, steps: Sequence[Step]) -> list[Need]:
+    """What the steps of an endpoint need at which scope, and what its checks need that are `unknown`."""
+    found: dict[tuple[str, str, bool], list[str]] = {}
     for step in steps:
         method = _answer(step, "permissions", default=None)
-        if method is None or step.verb is Verb.CHECK:
+        is_check = step.verb is Verb.CHECK
+        if method is None or (is_check and step.body.get("verdict") != Verdict.UNKNOWN):
             continue
         scope, actions = method(spec, step)
         for action in actions:
-            asking = found.setdefault(scope, {}).setdefault(action, [])
+            asking = found.setdefault((scope, action, not is_check), [])
             asking += [str(step.address)] if str(step.address) not in asking else []
-    return found
+    return [Need(scope, (action,), tuple(by), required) for (scope, action, required), by in found.items()]
 
 
 def checks_of(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> list[Step]:
     """The checks that depend on the steps of all types: names, limits, permissions, policies, references, network."""
-    needs = permissions_needed(spec, steps)
-    checks = [*limits_check.check(spec, steps, facts), *permission_check.check(spec, needs, facts)]
-    more = (policy_check, reference_check, network_check)
-    return [*checks, *(step for each in more for step in each.check(spec, steps, facts))]
+    before = limits_check.check(spec, steps, facts)
+    after = [step for each in (policy_check, reference_check, network_check) for step in each.check(spec, steps, facts)]
+    needs = permissions_needed(spec, [*steps, *before, *after])
+    return [*before, *permission_check.check(spec, needs, facts), *after]
 
 
 def is_in_effect(step: Step, world: World) -> bool:

@@ -30,7 +30,15 @@ Settings = Mapping[str, Mapping[str, Json]]
 
 
 def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
-    """`autoscale/<key>/<deployment>`: {id, name, target, tags, enabled, profiles} of what scales a deployment."""
+    """What `settings` returns. Not read for a new endpoint without `scale`, which has no deployment to scale."""
+    is_new = spec.name not in endpoints.list_endpoints(cloud)
+    return {} if is_new and spec.pipeline.scale is None else settings(cloud, spec)
+
+
+def settings(cloud: Cloud, spec: EndpointSpec) -> Facts:
+    """`autoscale/<key>/<deployment>`: {id, name, target, tags, enabled, profiles} of what scales a deployment, also if
+    the deployment no longer exists.
+    """
     return {
         address(NAME, spec.key, autoscale_settings.slot_of(row)): autoscale_settings.described(row)
         for row in autoscale_and_tags.scaling(cloud, spec.name)

@@ -15,6 +15,7 @@ from deploy.domain.plan import Step
 from deploy.domain.report import Evidence
 from deploy.domain.spec import EndpointSpec
 from deploy.preflight import limits
+from deploy.preflight import permissions as rights
 
 NAME = "limits"
 VOLATILE_FACTS = (NAME,)
@@ -36,6 +37,11 @@ def check(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> list[Step]
         return []
     body = {"created": created, "limits": [limit.body() for limit in limits.limits(created, seen)]}
     return [limits.check(created, seen).step(where, body)]
+
+
+def permissions(spec: EndpointSpec, step: Step) -> tuple[str, Sequence[str]]:  # noqa: ARG001 as every step type
+    """Without this it is unknown."""
+    return "workspace", rights.READ_NAMES
 
 
 def run(cloud: Cloud, step: Step) -> Evidence:

@@ -14,6 +14,7 @@ from deploy.domain.report import Evidence
 from deploy.domain.spec import EndpointSpec
 from deploy.errors import CloudError, NotAuthenticated
 from deploy.preflight import alternatives
+from deploy.preflight import permissions as rights
 from deploy.preflight.model_support import check, claims, serves
 
 NAME = "model"
@@ -71,6 +72,11 @@ def plan(desired: Desired | None, facts: Facts) -> Sequence[Step]:
         also = alternatives.of_facts(facts, key, size, [count])
         steps.append(_check(address(NAME, key, name), row, shared=shared, also=also))
     return steps
+
+
+def permissions(spec: EndpointSpec, step: Step) -> tuple[str, Sequence[str]]:  # noqa: ARG001 as every step type
+    """Without this, the model of a workspace is unknown."""
+    return "workspace", rights.READ_MODELS
 
 
 def run(cloud: Cloud, step: Step) -> Evidence:

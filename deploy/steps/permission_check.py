@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 
 from deploy.cloud import autoscale_and_tags, endpoints, role_assignments, role_state
 from deploy.cloud.connect import Cloud
@@ -13,7 +14,7 @@ from deploy.domain.arm import Facts, Json, address, facts_of
 from deploy.domain.plan import Step
 from deploy.domain.report import Evidence
 from deploy.domain.spec import EndpointSpec
-from deploy.preflight import permissions
+from deploy.preflight import permissions as rights
 
 NAME = "permission"
 VOLATILE_FACTS = (NAME,)
@@ -23,28 +24,31 @@ def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
     """`permission/<key>/<scope>`: {word, scope, blocks, unread} of the workspace and of the scopes of roles.
 
     `blocks` is null when Azure did not answer, and `unread` is why; [] for a scope that inherits the workspace's. That
-    of the workspace has `settings`: whether the autoscale settings can be listed.
+    of the workspace has `settings`: false if the autoscale settings matter and cannot be listed.
     """
     scopes = {"workspace": cloud.workspace_id, **role_state.scopes_to_change(cloud, spec)}
-    if spec.pipeline.scale or autoscale_and_tags.scaling(cloud, spec.name):
+    inherited = _fresh(cloud, spec.name)
+    if spec.pipeline.scale or (not inherited and autoscale_and_tags.scaling(cloud, spec.name)):
         scopes["resource_group"] = cloud.workspace_id.split("/providers/")[0]
-    answers = _ask(cloud, scopes, inherited=_fresh(cloud, spec.name))
+    answers = _ask(cloud, scopes, inherited=inherited)
     return {address(NAME, spec.key, _place(word)): {"word": word, **answer} for word, answer in answers.items()}
 
 
-def check(spec: EndpointSpec, needs: permissions.Needs, facts: Facts) -> list[Step]:
+def check(spec: EndpointSpec, needs: Sequence[rights.Need], facts: Facts) -> list[Step]:
     """The check of what all steps of an endpoint need; none where they need nothing, or nothing was read."""
     answers = {str(answer["word"]): answer for answer in facts_of(facts, NAME, spec.key).values()}
-    if not any(needs.values()) or not answers:
+    if not any(need.is_required for need in needs) or not answers:
         return []
-    body = {"endpoint": spec.name, "needs": needs, "scopes": {word: a["scope"] for word, a in answers.items()}}
-    return [permissions.check(needs, answers).step(address(NAME, spec.key), body)]
+    scopes = {word: answer["scope"] for word, answer in answers.items()}
+    body = {"endpoint": spec.name, "needs": [asdict(need) for need in needs], "scopes": scopes}
+    return [rights.check(needs, answers).step(address(NAME, spec.key), body)]
 
 
 def run(cloud: Cloud, step: Step) -> Evidence:
     """Reads again what the caller may do, right before the first change."""
     answers = _ask(cloud, step.body["scopes"], inherited=_fresh(cloud, str(step.body["endpoint"])))
-    return permissions.check(step.body["needs"], answers).evidence(step.address, {})
+    needs = [rights.Need(**{**row, "actions": tuple(row["actions"])}) for row in step.body["needs"]]
+    return rights.check(needs, answers).evidence(step.address, {})
 
 
 def _fresh(cloud: Cloud, name: str) -> Sequence[str]:
@@ -56,7 +60,7 @@ def _ask(cloud: Cloud, scopes: dict[str, str], *, inherited: Sequence[str]) -> d
     """One request per scope; none if a scope above decides it, or if the scope does not exist yet."""
     answered: dict[str, tuple[list[Json] | None, str]] = {}
     for word, scope in sorted(scopes.items(), key=lambda pair: (pair[0] != "workspace", len(pair[1]))):
-        if scope not in answered and word not in inherited and not permissions.is_decided(_blocks(answered), scope):
+        if scope not in answered and word not in inherited and not rights.is_decided(_blocks(answered), scope):
             answered[scope] = role_assignments.permissions(cloud, scope)
     blocks, reason = answered[cloud.workspace_id]
     above: tuple[list[Json] | None, str] = (None, reason) if blocks is None else ([], "")
@@ -64,7 +68,8 @@ def _ask(cloud: Cloud, scopes: dict[str, str], *, inherited: Sequence[str]) -> d
     found: dict[str, dict[str, Json]] = {
         word: {"scope": scopes[word], "blocks": blocks, "unread": reason} for word, (blocks, reason) in answers.items()
     }
-    found["workspace"]["settings"] = autoscale_and_tags.autoscale_settings(cloud) is not None
+    needless = inherited and "resource_group" not in scopes
+    found["workspace"]["settings"] = bool(needless) or autoscale_and_tags.autoscale_settings(cloud) is not None
     return found
 
 

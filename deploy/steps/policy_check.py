@@ -20,8 +20,7 @@ from deploy.domain.plan import Step, Verb
 from deploy.domain.report import Evidence
 from deploy.domain.spec import EndpointSpec
 from deploy.preflight.check_result import CheckResult
-from deploy.preflight.permissions import ENDPOINTS
-from deploy.preflight.policies import ASSIGNMENTS, RESTRICTIONS
+from deploy.preflight.permissions import ENDPOINTS, READ_POLICIES
 from deploy.preflight.policies import check as judge
 
 NAME = "policy"
@@ -32,6 +31,9 @@ _DEFAULTS: Mapping[str, Mapping[str, Json]] = {
     "deployment": {},
 }
 """What azure-ai-ml sends for fields that a document does not set."""
+
+
+_ASSIGNMENTS, _, _RESTRICTIONS = READ_POLICIES
 
 
 def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
@@ -74,12 +76,12 @@ def _ask(cloud: Cloud, kind: str, document: Mapping[str, Json], scope: str, name
 def _read(cloud: Cloud, ask: Mapping[str, Json]) -> dict[str, Json]:
     assigned, why = try_read(lambda: policies.read_assigned(cloud))
     if not assigned:
-        unread = f"policy assignments {why} (needs {ASSIGNMENTS})" if why else ""
+        unread = f"policy assignments {why} (needs {_ASSIGNMENTS})" if why else ""
         return {"assigned": [], "denials": None, "unread": unread}
     if all(each["mode"] for each in assigned):
         return {"assigned": assigned, "denials": None, "unread": ""}
     denials, why = try_read(lambda: policies.read_denials(cloud, ask, assigned))
-    unread = f"checkPolicyRestrictions {why} (needs {RESTRICTIONS})" if why else ""
+    unread = f"checkPolicyRestrictions {why} (needs {_RESTRICTIONS})" if why else ""
     return {"assigned": assigned, "denials": denials, "unread": unread}
 
 
@@ -98,6 +100,11 @@ def check(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> list[Step]
         return []
     asks = [{"what": row["what"], "name": row["name"], **row["ask"]} for row in asked]
     return [_check(asked).step(address(NAME, spec.key), {"asks": asks})]
+
+
+def permissions(spec: EndpointSpec, step: Step) -> tuple[str, Sequence[str]]:  # noqa: ARG001 as every step type
+    """Without these it is unknown."""
+    return "workspace", READ_POLICIES
 
 
 def run(cloud: Cloud, step: Step) -> Evidence:

@@ -15,6 +15,7 @@ from deploy.domain.plan import Desired, Step
 from deploy.domain.report import Evidence
 from deploy.domain.spec import EndpointSpec
 from deploy.preflight import alternatives, core_quota
+from deploy.preflight import permissions as rights
 
 NAME = "quota"
 OUTLIVES_ENDPOINT = True
@@ -50,6 +51,11 @@ def plan(desired: Desired | None, facts: Facts) -> Sequence[Step]:
         result = core_quota.check(row, sums, alternatives.of_facts(facts, key, size, [after for _, after in pairs]))
         steps.append(result.step(address(NAME, key, size), sums))
     return steps
+
+
+def permissions(spec: EndpointSpec, step: Step) -> tuple[str, Sequence[str]]:  # noqa: ARG001 as every step type
+    """Without these it is unknown."""
+    return "workspace", rights.READ_QUOTA
 
 
 def run(cloud: Cloud, step: Step) -> Evidence:

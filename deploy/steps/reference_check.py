@@ -18,6 +18,7 @@ from deploy.domain.owners import is_unmanaged
 from deploy.domain.plan import Step, Verb
 from deploy.domain.report import Evidence
 from deploy.domain.spec import EndpointSpec
+from deploy.preflight import permissions as rights
 from deploy.preflight.references import check as judge
 from deploy.preflight.references import of_documents
 
@@ -65,6 +66,11 @@ def check(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> list[Step]
     return [
         judge(seen["rows"], seen["needs"]).step(address(NAME, spec.key), {"ask": seen["ask"], "needs": seen["needs"]})
     ]
+
+
+def permissions(spec: EndpointSpec, step: Step) -> tuple[str, Sequence[str]]:  # noqa: ARG001 as every step type
+    """Without these it is unknown."""
+    return "workspace", rights.READ_REFERENCES
 
 
 def run(cloud: Cloud, step: Step) -> Evidence:

@@ -34,6 +34,10 @@ _WHY_REMOVED = {
     "azure": "assigned by Azure to the endpoint's identity",
 }
 _FORBIDDEN, _UNANSWERED = "forbidden", "unanswered"
+UNSEEN = "unseen"
+"""In the body of the step that fails for assignments that cannot be read: the principal of the endpoint's identity."""
+_UNREADABLE = "role assignments cannot be read, so it is unknown which must be removed"
+_READER = "Assign Reader on the resource group to the caller"
 
 
 def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
@@ -106,7 +110,7 @@ def plan(desired: Desired | None, facts: Facts) -> Sequence[Step]:
     if desired is None:
         seen = [(a, body) for a, body in sorted(facts.items()) if a.kind == NAME]
         if unseen := [a for a, body in seen if body["assigned_by"] == _FORBIDDEN]:
-            raise Refused([unreadable(unseen[0])])
+            return [_unseen(unseen[0], facts)]
         # Those with a mark last: if an earlier step fails, the mark still shows what remains.
         seen.sort(key=lambda each: bool(each[1].get("marked")))
         removed = [_remove(a, body) for a, body in seen if body["assigned_by"] in _WHY_REMOVED]
@@ -136,8 +140,13 @@ def after_others(steps: Sequence[Step], marked: Collection[str]) -> list[Step]:
 
 def unreadable(where: Address) -> Finding:
     """The finding for an endpoint that is not deleted, because its role assignments would remain."""
-    cause = "role assignments cannot be read, so it is unknown which must be removed"
-    return Finding(str(where), "AML252", cause, "Assign Reader on the resource group to the caller")
+    return Finding(str(where), "AML252", _UNREADABLE, _READER)
+
+
+def _unseen(where: Address, facts: Facts) -> Step:
+    """The step that fails for role assignments that cannot be read; the endpoint is deleted all the same."""
+    own = role_assignments.system_identity(facts.get(address("endpoint", where.endpoint)))
+    return Step(Verb.DELETE, where, {UNSEEN: own or ""}, _UNREADABLE, SHORT_RETRY)
 
 
 def _refuse_unread(facts: Facts) -> None:
@@ -176,6 +185,8 @@ def grants_access(step: Step) -> bool:
 
 def run(cloud: Cloud, step: Step) -> Evidence | None:
     what = f"{step.verb} {step.address}"
+    if UNSEEN in step.body:
+        raise _may_stay(what, str(step.body[UNSEEN]))
     if step.verb is Verb.DELETE and "endpoint" in step.body:
         return _remove_all(cloud, str(step.body["endpoint"]), what)
     if step.verb is Verb.DELETE:
@@ -201,6 +212,16 @@ def run(cloud: Cloud, step: Step) -> Evidence | None:
         what=what,
     )
     return None
+
+
+def _may_stay(what: str, principal: str) -> CloudError:
+    """The error for role assignments that cannot be read. Those that Azure made have no mark of ours: once the endpoint
+    is deleted, they are found by the object id of its identity only.
+    """
+    own = f"; those of the endpoint's identity {principal} may stay" if principal else ""
+    cure = f"{_READER} and run the command again"
+    cure += f". Remove what still has the principal {principal} then" if principal else ""
+    return CloudError(what, f"{_UNREADABLE}{own}", cure, code="AML252")
 
 
 def _require_last(cloud: Cloud, step: Step, what: str) -> None:

@@ -16,6 +16,7 @@ from deploy.domain.plan import Desired, Step
 from deploy.domain.report import Evidence
 from deploy.domain.spec import EndpointSpec
 from deploy.preflight import asset_versions
+from deploy.preflight import permissions as rights
 
 NAME = asset_versions.NAME
 VOLATILE_FACTS = (NAME,)
@@ -51,6 +52,11 @@ def plan(desired: Desired | None, facts: Facts) -> Sequence[Step]:
         for name, document in desired.deployments.items()
         if (rows := pinned.get(release_of(document)))
     ]
+
+
+def permissions(spec: EndpointSpec, step: Step) -> tuple[str, Sequence[str]]:  # noqa: ARG001 as every step type
+    """Without these it is unknown."""
+    return "workspace", (*rights.READ_MODELS, *rights.READ_ENVIRONMENTS)
 
 
 def run(cloud: Cloud, step: Step) -> Evidence:

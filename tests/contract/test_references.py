@@ -11,8 +11,10 @@ import requests
 
 from deploy import commands, emulator
 from deploy.domain.plan import Step
+from deploy.emulator.http import routes
 from deploy.errors import Refused
-from tests.contract.test_preflight import GROUP, WORKSPACE, project
+from deploy.preflight import permissions as rights
+from tests.contract.test_preflight import GROUP, MODEL, WORKSPACE, project
 from tests.laws.stage import Ahead
 
 USER = f"{GROUP}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/id-mip"
@@ -183,3 +185,33 @@ def test_a_model_by_its_arm_id(tmp_path: Path) -> None:
     path.write_text("\n".join(lines) + "\n")
     [(code, cause)] = findings(made)
     assert (code, f"there is no model {reference}" in cause) == ("AML210", True)
+
+
+def test_every_read_of_a_plan_has_its_right_in_the_table(tmp_path: Path) -> None:
+    """All checks have something to read, and need no right but those that docs/preflight.md lists, and need all of
+    them. What a plan itself needs is beside them; the caller's own permissions need no right.
+    """
+    policy = {"name": "regions", "field": "location", "not_in": ["eastus"]}
+    world = {"identities": IDENTITIES, "policies": [policy], "endpoints": [{"name": "there"}]}
+    made = project(tmp_path, ["fresh-a", "there"], world)
+    write(made, endpoint=IDENTITY, deployment=f"{VARIABLES}environment: azureml:lungs:4\n")
+    path = made.root / "templates" / "plain" / "deployment.yml.j2"
+    path.write_text(path.read_text().replace(MODEL, "azureml:own:1"))
+    findings(made)
+    pinned = "environment: {name: made, version: 1, image: 'docker.io/a:1'}"
+    path.write_text(path.read_text().replace("environment: azureml:lungs:4", pinned))
+    findings(made)
+    sent = [(row["method"], row["path"].partition("?")[0]) for row in emulator.requests(made.state)]
+    found = [each for method, path in sent if (each := routes.find(method, path, {})) and each[0].plane == "arm"]
+    read = {route.action.replace("{kind}", names.get("kind", "")).lower() for route, names in found}
+    table = {
+        *rights.READ_QUOTA,
+        *rights.READ_NAMES,
+        *rights.READ_MODELS,
+        *rights.READ_POLICIES,
+        *rights.READ_REFERENCES,
+    }
+    plain = {f"{rights.WORKSPACES}/read", f"{rights.ENDPOINTS}/read", f"{rights.ENDPOINTS}/deployments/read"}
+    plain |= {*rights.AUTOSCALE_READ, "Microsoft.Authorization/permissions/read"}
+
+    assert read == {action.lower() for action in table | plain}

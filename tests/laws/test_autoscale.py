@@ -343,6 +343,25 @@ class Killed(BaseException):
     """The run ends here."""
 
 
+@pytest.mark.parametrize("again", ["teardown", "apply"])
+def test_a_setting_that_outlives_its_endpoint_is_found(stage: Scaled, again: str) -> None:
+    """Its deletion is refused, and the files no longer have `scale`: a second teardown, or the second of the next
+    applies, deletes it. The first one creates the endpoint, and reads no settings of one that does not exist.
+    """
+    stage.begin("1")
+    stage.want_scale("")
+    quiet: dict[str, Any] = {"approve": lambda *_: None, "emit": lambda _: None}
+    stage.order({"kind": "refuse", "status": 403, "operation": "AutoscaleSettings_Delete"})
+    assert commands.teardown(stage.world.project, "law", **quiet).exit == Exit.STEP_FAILED
+    stage.order()
+    assert (stage.seen()["endpoints"], len(stage.settings())) == ({}, 1)
+    if again == "teardown":
+        assert commands.teardown(stage.world.project, "law", **quiet).exit == Exit.OK
+    else:
+        assert [stage.apply().exit, stage.apply().exit] == [Exit.OK, Exit.OK]
+    assert stage.settings() == []
+
+
 @pytest.mark.parametrize("steps", [2, 3])
 def test_a_plan_file_is_finished(stage: Scaled, tmp_path: Path, steps: int) -> None:
     """The run that applied it ends after the new setting or the last shift; the same plan has the same result."""

@@ -1,10 +1,12 @@
-"""A Contributor cannot remove role assignments. The endpoint is deleted all the same, and the report lists what stays.
+"""A Contributor cannot remove role assignments, a Data Scientist cannot read them. A teardown deletes the endpoint all
+the same, and the report lists what stays.
 
 Exit 5, until a caller who may remove them runs the command again: then nothing is left.
 """
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -74,6 +76,26 @@ def test_a_teardown_deletes_the_endpoint_and_lists_the_roles_that_stay(stage: St
     assert len(left) == 4
     refused, kept = (2, 2) if leased else (3, 1)
     assert undone(done.report) == [("role", "AML323")] * refused + [("role", "AML383")] * kept
+    become(stage, builtin_roles.OWNER)
+    assert teardown(stage).exit == Exit.OK
+    assert resources(stage) == before
+
+
+@pytest.mark.parametrize("leased", [False, True], ids=["dedicated", "leased"])
+def test_a_caller_that_cannot_read_roles_deletes_the_endpoint(stage: Stage, leased: bool) -> None:
+    """The report names the identity whose assignments may stay; a second teardown, by an Owner, finds them."""
+    before = begin(stage, leased=leased)
+    become(stage, builtin_roles.DATA_SCIENTIST)
+    done = teardown(stage)
+    left = set(resources(stage)["roles"]) - set(before["roles"])
+    [failed] = [outcome.error for outcome in done.report.outcomes if outcome.state is State.FAILED]
+
+    assert (done.exit, stage.seen()["endpoints"]) == (Exit.STEP_FAILED, {})
+    assert undone(done.report) == [("role", "AML252")]
+    assert failed
+    assert re.search(r"identity [0-9a-f-]{36} may stay", failed["message"])
+    assert len(left) == 4
+    assert teardown(stage).exit == Exit.STEP_FAILED
     become(stage, builtin_roles.OWNER)
     assert teardown(stage).exit == Exit.OK
     assert resources(stage) == before

@@ -17,6 +17,7 @@ import pytest
 import yaml
 
 from deploy import commands, emulator
+from deploy.emulator.world.timing import REALISTIC
 from tests.laws.conftest import write_project
 
 SEEDS = range(1, 21)
@@ -40,17 +41,17 @@ class Advancing:
     """A clock that advances the world by the time of each sleep."""
 
     def __init__(self, state: Path) -> None:
-        self._state, self._ahead = state, 0.0
+        self._state, self.ahead = state, 0.0
 
     def now(self) -> datetime:
-        return datetime.now(UTC) + timedelta(seconds=self._ahead)
+        return datetime.now(UTC) + timedelta(seconds=self.ahead)
 
     def monotonic(self) -> float:
-        return time.monotonic() + self._ahead
+        return time.monotonic() + self.ahead
 
     def sleep(self, seconds: float) -> None:
         emulator.clock(self._state, advance=seconds)
-        self._ahead += seconds
+        self.ahead += seconds
 
 
 @pytest.fixture
@@ -108,3 +109,22 @@ def test_a_plan_announces_how_long_it_takes(project: commands.Project, seed: int
         assert result.exit == 0
         assert announced > 500
         assert abs(result.report.seconds - announced) <= announced / 10, (announced, result.report.seconds)
+
+
+def test_one_endpoint_takes_as_long_as_its_operations(project: commands.Project) -> None:
+    """It waits for them, and two seconds at most for each end, also if others of the same resource take longer. Within
+    2 % of their time; our processor time, which depends on the machine, is not counted.
+    """
+    (project.root / "templates" / "one").mkdir()
+    (project.root / "templates" / "one" / "endpoint.yml.j2").write_text(ENDPOINT)
+    (project.root / "templates" / "one" / "deployment.yml.j2").write_text(DEPLOYMENT)
+    want(project.root, {"one": {"template": "one", "values": {"release": 1}}})
+    result = commands.apply(project, "made", approve=lambda *_: None, emit=lambda _: None)
+    took = {outcome.address.kind: outcome.seconds for outcome in result.report.outcomes}
+    chain = REALISTIC.endpoint_create + REALISTIC.deployment_create + REALISTIC.endpoint_update
+
+    assert result.exit == 0
+    assert isinstance(project.clock, Advancing)
+    assert project.clock.ahead <= chain + 3 * 2 < 1.02 * chain
+    assert took["endpoint"] > REALISTIC.endpoint_create
+    assert took["traffic"] < REALISTIC.endpoint_update + 8  # two seconds, and requests on a busy machine

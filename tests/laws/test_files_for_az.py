@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import io
 import shutil
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from tests.project import ROOT, make_project
 PARTS = 4
 AT_ONCE = 16
 """Specs that one emulator gets together."""
+Record = Callable[[str, object], None]
 ASSETS = {
     "/models/M/versions/3": {
         "modelUri": "azureml://datastores/workspaceblobstore/paths/m",
@@ -63,7 +64,7 @@ def drawn(count: int, part: int) -> list[tuple[dict[str, Any], dict[str, Any]]]:
     return found
 
 
-def test_all_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_all_files(tmp_path: Path, record_property: Record) -> None:
     """The shipped templates and those of the stories."""
     count = 0
     for number, more in enumerate((None, *sorted((ROOT / "tests" / "stories").glob("*/files")))):
@@ -78,11 +79,11 @@ def test_all_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
                 files = cli_files(spec, folder)
                 load(files, spec)
                 count += len(files)
-    say(capsys, f"azure-ai-ml loads {count} rendered files")
+    record_property("rendered files", f"azure-ai-ml loads {count}")
     assert count >= 60
 
 
-def test_generated_files(tmp_path: Path, capsys: pytest.CaptureFixture[str], part: int) -> None:
+def test_generated_files(tmp_path: Path, record_property: Record, part: int) -> None:
     """Documents over all fields; those that need more than Azure are loaded and not deployed. With --laws full at least
     2,000 are loaded, in parts that run side by side.
     """
@@ -93,14 +94,11 @@ def test_generated_files(tmp_path: Path, capsys: pytest.CaptureFixture[str], par
         checked, deployed = checked + loaded, deployed + able
         shutil.rmtree(tmp_path / str(start))
     refused = len(documents) - checked
-    say(capsys, f"azure-ai-ml loads {checked} generated specs, {deployed} are deployed, validate refuses {refused}")
+    record_property(
+        "generated specs", f"azure-ai-ml loads {checked}, {deployed} are deployed, validate refuses {refused}"
+    )
     assert checked >= (2000 / PARTS if part else 6)
     assert deployed >= (1500 / PARTS if part else 4)
-
-
-def say(capsys: pytest.CaptureFixture[str], text: str) -> None:
-    with capsys.disabled():
-        sys.stdout.write(f"\n{text}\n")
 
 
 def deploy(folder: Path, documents: list[tuple[dict[str, Any], dict[str, Any]]], start: int) -> tuple[int, int]:

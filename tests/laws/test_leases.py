@@ -262,6 +262,23 @@ def test_reap_refuses_when_roles_cannot_be_read(world: World) -> None:
     assert everything(world)["endpoints"] == []
 
 
+def test_renew_refuses_when_roles_cannot_be_read(world: World) -> None:
+    """The predecessor could not be exported with its roles, so nothing changes; the next run renews."""
+    lend(world)
+    world.apply()
+    first = alias(world)
+    advance_alone(world, 150)
+    unread = {"kind": "refuse", "status": 403, "times": "always", "operation": "RoleAssignments_ListForScope"}
+    emulator.begin(world.state, faults=[unread])
+    done = renew(world)
+    emulator.begin(world.state, faults=[])
+
+    assert [error["code"] for error in failures(done)] == ["AML252"]
+    assert alias(world) == first
+    assert failures(renew(world)) == []
+    assert alias(world) != first
+
+
 def test_in_place_announces_downtime(world: World) -> None:
     """--in-place frees the cores first; the successor has another name, and a note announces the downtime."""
     lend(world)

@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 from deploy.domain.plan import Step, Verb
 from deploy.preflight import permissions
 from deploy.preflight.check_result import Verdict
-from deploy.steps import permissions_needed
+from deploy.preflight.permissions import Need
+from deploy.steps import STEP_TYPES, permissions_needed
 from tests.addresses import addr
+from tests.project import ROOT
 from tests.unit.specs import spec
 
 WS = "/subscriptions/s/resourceGroups/g/providers/Microsoft.MachineLearningServices/workspaces/w"
@@ -49,7 +51,7 @@ def test_blocks_add_up(blocks: list, action: str) -> None:
 
 
 def test_needs() -> None:
-    """Each step's action at its scope; a probe's depends on how callers sign in; checks need nothing."""
+    """Each step's action at its scope; a probe's depends on how callers sign in."""
     steps = [
         Step(Verb.CHECK, addr("quota/mip/x"), {}, ""),
         Step(Verb.CREATE, addr("role/mip/r/workspace_keyvault"), {"scope": "workspace_keyvault"}, ""),
@@ -63,10 +65,10 @@ def test_needs() -> None:
         Step(Verb.CREATE, addr("deployment/mip/blue"), {"document": {"code_configuration": {"code": "src"}}}, ""),
         Step(Verb.DELETE, addr("deployment/mip/green"), {}, ""),
     ]
-    found = {
-        scope: {a.rsplit("workspaces/", 1)[-1] for a in actions}
-        for scope, actions in permissions_needed(spec(), steps).items()
-    }
+    found: dict[str, set[str]] = {}
+    for need in permissions_needed(spec(), steps):
+        assert need.is_required
+        found.setdefault(need.scope, set()).update(action.rsplit("workspaces/", 1)[-1] for action in need.actions)
 
     assert found["workspace_keyvault"] == {GIVE}
     assert found[VAULT] == {"Microsoft.Authorization/roleAssignments/delete"}
@@ -81,7 +83,10 @@ def answers(workspace: list | None, vault: list | None) -> dict:
     return {word: {"scope": scope, "blocks": blocks} for word, (scope, blocks) in both.items()}
 
 
-NEEDS = {"workspace": {WRITE: ["endpoint/mip"]}, "workspace_keyvault": {GIVE: ["role/mip/r/workspace_keyvault"]}}
+NEEDS = (
+    Need("workspace", (WRITE,), ("endpoint/mip",)),
+    Need("workspace_keyvault", (GIVE,), ("role/mip/r/workspace_keyvault",)),
+)
 
 
 def test_missing_actions_are_named() -> None:
@@ -108,19 +113,72 @@ def test_an_unknown_answer_refuses_nothing() -> None:
 
 def test_missing_permission_for_logs_refuses_nothing() -> None:
     """Who may deploy and not read logs may go on, and knows what they will not be told."""
-    deploys = {"workspace": {f"{WRITE.rsplit('/', 1)[0]}/deployments/write": ["deployment/mip/blue"]}}
-    writer = {"actions": [*deploys["workspace"]]}
-    found = permissions.check(deploys, answers([writer], [OWNER]))
+    action = f"{WRITE.rsplit('/', 1)[0]}/deployments/write"
+    deploys = [Need("workspace", (action,), ("deployment/mip/blue",))]
+    found = permissions.check(deploys, answers([{"actions": [action]}], [OWNER]))
 
     assert found.verdict is Verdict.UNKNOWN
     assert found.words == "1 action needed, all allowed"
     assert permissions.LOGS in found.why
-    for held in (SCIENTIST, CONTRIBUTOR, {"actions": [*deploys["workspace"], permissions.LOGS]}):
+    for held in (SCIENTIST, CONTRIBUTOR, {"actions": [action, permissions.LOGS]}):
         assert permissions.check(deploys, answers([held], None)).verdict is Verdict.YES
     assert permissions.LOGS not in permissions.check(deploys, answers(None, [OWNER])).why
-    assert (
-        permissions.check({"workspace": {WRITE: ["endpoint/mip"]}}, answers([{"actions": [WRITE]}], [])).unknown == ()
-    )
+    assert permissions.check(NEEDS[:1], answers([{"actions": [WRITE]}], [])).unknown == ()
+
+
+READ = "Microsoft.Authorization/policyAssignments/read"
+
+
+def test_a_right_that_only_a_check_needs_refuses_nothing() -> None:
+    """One sentence names it and the check; the verdict is that of the other rights."""
+    needs = [*NEEDS, Need("workspace", (READ,), ("policy/mip", "policy/other"), is_required=False)]
+    found = permissions.check(needs, answers([SCIENTIST], [OWNER]))
+
+    assert (found.verdict, found.reasons, found.unknown) == (Verdict.YES, (), ())
+    sentence = f"the caller lacks {READ} on w, so policy/mip and policy/other are unknown"
+    assert found.words == f"2 actions needed, all allowed; {sentence}"
+    assert permissions.check(needs, answers([OWNER], [OWNER])).words == "2 actions needed, all allowed"
+    assert permissions.check(needs, answers([], [])).verdict is Verdict.NO
+    assert READ not in permissions.check(needs, answers(None, None)).why
+
+
+def test_one_of_several_rights_is_enough() -> None:
+    """The refusal names all of them."""
+    either = [Need("workspace", ("Microsoft.Storage/a/write", WRITE), ("lock/mip",))]
+
+    assert permissions.check(either, answers([SCIENTIST], None)).verdict is Verdict.YES
+    (reason,) = permissions.check(either, answers([{"actions": ["*/read"]}], None)).reasons
+    assert f"lacks Microsoft.Storage/a/write or {WRITE} on {WS}, needed for lock/mip" in reason.cause
+    assert "Assign Contributor" in reason.cure
+
+
+def test_the_rights_of_a_check_matter_if_it_is_unknown() -> None:
+    """A check that could tell had all rights that it needed."""
+    steps = [
+        Step(Verb.CHECK, addr("policy/mip"), {"verdict": "unknown"}, ""),
+        Step(Verb.CHECK, addr("references/mip"), {"verdict": "yes"}, ""),
+        Step(Verb.CHECK, addr("network/mip"), {"verdict": "unknown"}, ""),
+    ]
+    found = permissions_needed(spec(), steps)
+
+    assert {action for need in found for action in need.actions} == {*permissions.READ_POLICIES}
+    assert {(need.scope, need.by, need.is_required) for need in found} == {("workspace", ("policy/mip",), False)}
+
+
+def test_the_docs_list_the_rights_of_every_check() -> None:
+    """docs/preflight.md; `github federate` assigns Reader, which contains them."""
+    page = (ROOT / "docs" / "preflight.md").read_text()
+    checks = {each.NAME: each for each in STEP_TYPES if each.__name__.endswith("_check")}
+    rights = {
+        name: each.permissions(spec(), Step(Verb.CHECK, addr(f"{name}/mip"), {}, ""))[1]
+        for name, each in checks.items()
+        if hasattr(each, "permissions")
+    }
+
+    assert rights.keys() == checks.keys() - {"permission", "network"}
+    for action in (action for actions in rights.values() for action in actions):
+        assert f"`{action}`" in page
+        assert permissions.allows([{"actions": ["*/read"]}], action)
 
 
 def test_a_role_above_counts_below() -> None:
