@@ -82,10 +82,9 @@ class Arm:
         """Remove the cached responses for `path`."""
         self._cache.forget(f"{path}?")
 
-    def forget_all(self, *prefixes: str) -> None:
-        """Remove the cached responses with paths or keys that start with one of `prefixes`."""
-        for prefix in prefixes:
-            self._cache.forget(prefix)
+    def forget_all(self, prefix: str, keep: str) -> None:
+        """Remove the cached responses with paths or keys that start with `prefix` and do not contain `keep`."""
+        self._cache.forget(prefix, keep)
 
     def once(self, key: str, make: Callable[[], Json]) -> Json:
         """The result of `make`, computed once inside `cached_reads`."""

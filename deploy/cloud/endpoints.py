@@ -24,8 +24,7 @@ TAIL = 200
 """Lines of a log that are saved."""
 
 
-_ALL = "all endpoints"
-"""The key of the list in the cache of reads."""
+_NAME_CHECK = "/checkNameAvailability"
 
 
 def endpoint_path(cloud: Cloud, name: str) -> str:
@@ -54,13 +53,13 @@ def read_recent_endpoint(cloud: Cloud, name: str) -> Json | None:
 
 def list_endpoints(cloud: Cloud) -> dict[str, Json]:
     """All endpoints of the workspace: name -> ARM body. Read once inside `cached_reads`."""
-    found: dict[str, Json] = cloud.arm.once(_ALL, lambda: _list_endpoints(cloud))
+    found: dict[str, Json] = cloud.arm.once(f"{_every_path(cloud)} by name", lambda: _list_endpoints(cloud))
     return found
 
 
 def forget(cloud: Cloud) -> None:
-    """Remove all cached responses about endpoints and deployments."""
-    cloud.arm.forget_all(_ALL, _every_path(cloud))
+    """Remove all cached responses about endpoints and deployments. A name that was free still is, or is listed now."""
+    cloud.arm.forget_all(_every_path(cloud), _NAME_CHECK)
 
 
 def list_recent_endpoints(cloud: Cloud) -> dict[str, Json]:
@@ -115,7 +114,7 @@ def check_name(cloud: Cloud, name: str) -> tuple[bool | None, str]:
 
     The action is documented, its response is not: it is read in the form of Azure's other name checks.
     """
-    path = f"{endpoint_path(cloud, name)}/checkNameAvailability"
+    path = endpoint_path(cloud, name) + _NAME_CHECK
     try:
         body = cloud.arm.get(path, VERSION, f"check whether the name {name} is free", response_schemas.Availability)
     except CloudError as error:

@@ -71,10 +71,12 @@ class ReadCache:
         finally:
             self._is_open.reset(token)
 
-    def forget(self, prefix: str) -> None:
-        """Remove the responses with keys that start with `prefix`."""
+    def forget(self, prefix: str, keep: str = "\0") -> None:
+        """Remove the responses with keys that start with `prefix`, except those that contain `keep`."""
         with self._lock:
-            self._passing = {key: entry for key, entry in self._passing.items() if not key.startswith(prefix)}
+            self._passing = {
+                key: entry for key, entry in self._passing.items() if keep in key or not key.startswith(prefix)
+            }
 
     def get(self, path: str, key: str, read: Callable[[], Json]) -> Json:
         """The response for `key`, cached or read now. A failure is cached too, unless a retry may succeed."""

@@ -110,8 +110,6 @@ def open_session(clock: Clock, ca: str | None) -> Any:
             try:
                 send = partial(super().send, request, **options)
                 response = self.meter.send(request.method, send, changes=not reads)
-                if response.status_code >= 400:
-                    _release(response)
                 if is_unreadable(response, options):
                     raise ServiceResponseError(_NOT_JSON)
             except (ServiceResponseError, DecodeError) as error:
@@ -201,6 +199,8 @@ class _Meter:
                 self.before_change()
             response = send()
             on_response(response.status_code, response.headers)
+            if response.status_code >= 400:
+                _release(response)
         with contextlib.suppress(ValueError, TypeError):
             self.service_time = (parsedate_to_datetime(str(response.headers.get("Date"))), self._clock.monotonic())
         return response

@@ -177,7 +177,7 @@ def release(cloud: Cloud, name: str, lock_id: str) -> None:
 
 
 def remove_left(cloud: Cloud, names: Sequence[str]) -> None:
-    """Delete the locks of endpoints that do not exist, if nobody holds them: a killed teardown leaves one."""
+    """Delete unused locks of endpoints that do not exist: a killed teardown leaves one."""
     if cloud.environment.lock == "off" or not names:
         return
     with suppress(CloudError, NotAuthenticated):

@@ -46,7 +46,7 @@ def remaining_plan(saved_plan: Plan, fresh: Plan) -> Plan:
 
 
 def must_be_unchanged(approved: Plan, fresh: Plan, command: str) -> None:
-    """Raises StalePlan, with the differences, if a plan that was made again under the lock is not the approved one."""
+    """Raises StalePlan, with the differences, if the plan that was made under the lock is not the approved one."""
     if approved.fingerprint == fresh.fingerprint:
         return
     moved: list[str] = []
