@@ -64,9 +64,8 @@ def find(spec: EndpointSpec, facts: Facts, to: str = "", stopped: datetime | Non
     if lived and (lived[0].slot, lived[0].release) == now and (why := _why_back_already(body, lived[0])):
         return NothingToDo(why)
     if stopped and lived and (lived[0].slot, lived[0].release) == now and lived[0].at <= stopped:
-        return NothingToDo(
-            f"all traffic is still on {lived[0].slot}, release {lived[0].release}: the stopped run moved none"
-        )
+        on = f"all traffic is still on {lived[0].slot}, release {lived[0].release}"
+        return NothingToDo(f"{on}: the run that was stopped had moved none")
     former = next((each for each in lived if (each.slot, each.release) != now), None)
     if former is None:
         raise _refused(spec, "AML650", _why_no_previous(there, share, whole))

@@ -31,6 +31,7 @@ PASSING = (
     (r"^! +SECONDS  ", "!     SECONDS  "),
     (r"fingerprint [0-9a-f]{12}", "fingerprint F"),
     (r"pid \d+", "pid PID"),
+    (r"\bon \S+ has held\b", "on HOST has held"),
     (r"\bidle for \d+ min\b", "idle for N min"),
     (r"\b\d+ requests\b", "N requests"),
     (r" +$", ""),
