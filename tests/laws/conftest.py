@@ -79,6 +79,11 @@ class World:
         }
         (self.project.root / "environments" / "law.yml").write_text(yaml.safe_dump(body))
 
+    def unlock(self) -> None:
+        """Let the environment run without locks, as written now."""
+        path = self.project.root / "environments" / "law.yml"
+        path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), "lock": "off"}))
+
     def apply(self, name: str = "law") -> commands.Result:
         return commands.apply(self.project, name, approve=_approve, emit=self.watch)
 

@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from deploy import commands, emulator
+from deploy.cloud import lock_store
+from deploy.emulator.control import clock_api
 from deploy.emulator.faults import inject
 from deploy.emulator.seed import default_world
 from deploy.emulator.seed.open_world import open_world
@@ -167,12 +169,15 @@ class Victims:
     ) -> bool:
         """Start a child and kill it while the answer to request `at` drips, so the request has taken effect. Return
         False when no request had this number; then the child has ended by itself, with one of the exit codes `ends`.
+        A minute passes after a kill, so that the lock of the child ends.
         """
         stage.order({"kind": "drip", "seconds": HELD, **at})
         child = int(self._ask(f"{at_work} {stage.world.project.root}\n"))
         killed = _kill_at_the_fault(stage, child)
         status = int(self._ask())
         stage.order()
+        if killed:
+            pass_minute(stage.state)
         fine = status == signal.SIGKILL if killed else os.waitstatus_to_exitcode(status) in ends
         assert fine, f"{at_work}, at {at}: {killed=}, {status=}"
         return killed
@@ -183,6 +188,16 @@ class Victims:
         self.process.stdin.write(line)
         self.process.stdin.flush()
         return self.process.stdout.readline()
+
+
+def pass_minute(state: Path) -> None:
+    """Move the clock of the world forward until a lock that was held before has ended."""
+    world = open_world(state / "world.sqlite")
+    try:
+        with world.transaction():
+            clock_api.change(world, clock_api.ClockChange(advance=lock_store.SECONDS + 1))
+    finally:
+        world.close()
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -1,5 +1,5 @@
 """Changes of other clients between a plan and its steps: what they create is not changed, what they write is
-preserved.
+preserved. The environments have no lock here, so only the checks of each step protect them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from deploy.domain.arm import OWNER_TAG
 from deploy.errors import Exit
 from deploy.execution.progress import Event, EventKind
 from tests.laws.conftest import World
-from tests.laws.weeks import Elsewhere
 from tests.outsider import Outsider
 from tests.table import WORKSPACE
 
@@ -41,6 +40,7 @@ def test_a_resource_that_appears_after_the_plan_is_not_changed(world: World, pre
     """Before the approval another client creates the planned resource: exit 7, AML230, and the resource is
     unchanged.
     """
+    world.lock = "off"
     below = prepare(world)
     made: dict[str, Any] = {}
 
@@ -72,8 +72,7 @@ def test_a_resource_that_appears_after_the_plan_is_not_changed(world: World, pre
 def _apply_elsewhere(world: World, release: str) -> None:
     """Another folder, such as a runner of CI, deploys another release meanwhile."""
     world.want(release=release)
-    other = Elsewhere(world.project.root, world.project.clock)
-    assert commands.apply(other, "law", approve=lambda *_: None, emit=world.watch).report.ok
+    assert commands.apply(world.project, "law", approve=lambda *_: None, emit=world.watch).report.ok
 
 
 def _live() -> tuple[str, str]:
@@ -87,6 +86,7 @@ def _live() -> tuple[str, str]:
 
 def test_a_plan_that_another_run_overtook_changes_nothing(world: World) -> None:
     """Another folder deploys another release to the slot that the plan names: exit 7, and its release stays live."""
+    world.lock = "off"
     world.apply()
     world.want(release="2")
     seen: list[tuple[str, str]] = []
@@ -115,6 +115,7 @@ def test_traffic_that_another_run_moves_meanwhile_stays(world: World, kind: str)
     """The other run begins after the deployment of the first one: each step checks again, and the rescue moves nothing
     that this run has not moved.
     """
+    world.lock = "off"
     world.apply()
     world.want(release="2")
     seen: list[tuple[str, str]] = []
@@ -137,12 +138,13 @@ def test_traffic_that_another_run_moves_meanwhile_stays(world: World, kind: str)
 
 def test_another_run_that_deploys_meanwhile_keeps_its_traffic(world: World) -> None:
     """A runner on another machine deploys before the approval: its deployment receives traffic at every event."""
-    other = Elsewhere(world.project.root, world.project.clock)
+    world.lock = "off"
+    world.want()
     served: list[int] = []
 
     def think(plan: Any, _: bool) -> None:
         assert plan.steps
-        assert commands.apply(other, "law", approve=lambda *_: None, emit=world.watch).report.ok
+        assert commands.apply(world.project, "law", approve=lambda *_: None, emit=world.watch).report.ok
 
     def look(event: Event) -> None:
         world.watch(event)

@@ -27,7 +27,6 @@ from deploy.planning.reaping import Rules
 from tests.laws.stage import Stage, Victims, spread
 from tests.laws.test_deletion_faults import FAULTS, resources
 from tests.laws.test_leases import advance_alone, alias, lend
-from tests.laws.weeks import Elsewhere
 
 REQUESTS = 75
 """More requests than a renewal sends; a number after the last request has no effect."""
@@ -202,11 +201,11 @@ def test_killed_at_any_request(stage: Stage, victims: Victims, way: str, number:
 
 
 def test_a_second_runner_at_any_moment(stage: Stage, way: str, event: int) -> None:
-    """Both runners complete it: the second one runs completely in the middle of the first."""
+    """Without locks both runners complete it: the second one runs completely in the middle of the first."""
     wanted = undisturbed(stage)
     here = near_its_end(stage, way)
-    project = here.stage.world.project
-    second = Elsewhere(project.root, project.clock)
+    second = here.stage.world.project
+    stage.world.unlock()
     heard = 0
 
     def listen(one: Event) -> None:

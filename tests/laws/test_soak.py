@@ -70,7 +70,6 @@ def test_weeks(weeks: Weeks, days: int, record_property: Callable[[str, object],
                 assert weeks.due({n: body for n, body in there.items() if _is_ours(body)}, when, RENEW, REAP) == []
                 continue
         weeks.at(when)
-        weeks.turn += 1
         weeks.clock.off = timedelta(hours=chance.uniform(-48, 48))
         disturbed = not mend and _crosses(there, last, when, (RENEW,)) and next(disturb)
         made, mend = _visit(weeks, idle=not crossed, fault=_fault(chance) if disturbed else None)

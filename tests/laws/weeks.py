@@ -24,7 +24,6 @@ import yaml
 from PIL import Image
 
 from deploy import commands, emulator
-from deploy.cloud.connect import Cloud
 from deploy.commands.project import validate
 from deploy.domain import leases
 from deploy.domain.arm import OWNER_TAG
@@ -69,15 +68,6 @@ class WrongClock:
         time.sleep(min(seconds, 0.002))
 
 
-class Elsewhere(commands.Project):
-    """A runner on another machine: locks of this folder do not affect it."""
-
-    @contextmanager
-    def locked(self, environment: Environment, verb: str) -> Iterator[Cloud]:  # noqa: ARG002 one run at a time here
-        with self.connect(environment) as cloud:
-            yield cloud
-
-
 @dataclass
 class Weeks:
     """The world, the runner and the clients. `ours` are the names with our tag, `foreign` all others at the start."""
@@ -92,8 +82,6 @@ class Weeks:
     failures: list[str] = field(default_factory=list)
     keys: dict[str, str] = field(default_factory=dict)
     wire: requests.Session = field(default_factory=requests.Session)
-    turn: int = 0
-    """Which of the two runners is at work: they take turns, and no lock of one holds up the other."""
 
     @property
     def root(self) -> Path:
@@ -108,8 +96,7 @@ class Weeks:
 
     @property
     def runner(self) -> commands.Project:
-        project = self.world.project
-        return (project, Elsewhere(project.root, project.clock))[self.turn % 2]
+        return self.world.project
 
     def renew(self, within: float = 24) -> commands.Result:
         return commands.renew(
