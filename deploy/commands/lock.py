@@ -86,8 +86,7 @@ def approved(
         yield plan
         return
     with _held(run, names, plan.fingerprint) as why_not:
-        with run.cloud.arm.cached_reads(_RECENT):
-            endpoints.forget(run.cloud)
+        with run.cloud.arm.cached_reads(_RECENT):  # with the endpoints as they were read when the locks were held
             fresh = make()
         plan_check.must_be_unchanged(plan, fresh, run.command)
         yield with_note(environment, fresh, why_not)

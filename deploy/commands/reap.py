@@ -18,7 +18,7 @@ from deploy.domain import idle_slots, leases
 from deploy.domain.arm import OWNER_TAG, Json, address
 from deploy.domain.plan import Desired, Plan, Step
 from deploy.domain.spec import EndpointSpec, Environment
-from deploy.errors import Exit, Refused
+from deploy.errors import Exit, Locked, Refused, StalePlan
 from deploy.execution.executor import Emit
 from deploy.planning import expired_slots, reaping
 from deploy.planning.reaping import Inventory, Rules, Selection
@@ -77,7 +77,7 @@ def reap(
 ) -> ReapResult:
     """Select what is due in a workspace. With `yes`: export it, delete it and send the notices that are due.
 
-    Notices are sent even when a guard refuses the deletion.
+    Notices are sent even when a guard refuses the deletion, or another run holds the lock of an endpoint.
     """
     file = validation.validate_environment(reader.read_environment(project.root, name))
     environment = file.environment
@@ -90,13 +90,18 @@ def reap(
         if found.judged.findings and not found.allowed.steps:
             sent = notify(cloud, file, found.inventory.endpoints, show, warn)
             return ReapResult(name, found.judged, found.plan, None, sent)
+        first = [found]
 
         def make() -> Plan:
-            return _select(cloud, environment, entries, rules, now, folder).allowed
+            return (first.pop() if first else _select(cloud, environment, entries, rules, now, folder)).allowed
 
         run = lock.Run(project, cloud, "reap", emit, lock_timeout)
-        with lock.approved(run, make, approve, ask=False) as plan:
-            result = run_plan(project, cloud, plan, "reap", emit)
+        try:
+            with lock.approved(run, make, approve, ask=False) as plan:
+                result = run_plan(project, cloud, plan, "reap", emit)
+        except (Locked, StalePlan):
+            notify(cloud, file, found.inventory.endpoints, show, warn)
+            raise
         if result.report.stopped:
             return ReapResult(name, found.judged, found.plan, result)
         deleted = frozenset[str]() if found.judged.findings else found.judged.deleted_names

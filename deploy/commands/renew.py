@@ -55,10 +55,11 @@ def renew(
     specs, short = repair.renewable(specs, within)
     with project.connect(environment) as cloud:
         now, folder = cache(cloud.now), cache(lambda: export_folder(project, cloud))
-        found = _find(cloud, specs, within, now, folder, in_place=in_place)
+        finds: list[_Found] = []
 
         def make() -> Plan:
-            return _find(cloud, specs, within, now, folder, in_place=in_place).plan
+            finds.append(_find(cloud, specs, within, now, folder, in_place=in_place))
+            return finds[-1].plan
 
         # A full pool is tried again by the next run, unless the files have a `retry`.
         fail_fast = {spec.key for spec in specs if "retry" not in spec.pipeline.model_fields_set}
@@ -67,6 +68,7 @@ def renew(
             result = run_plan(project, cloud, plan, "renew", emit, jobs, fail_fast=fail_fast)
         if result.report.stopped:
             return result
+        found = finds[-1]
         refused = [*short, *found.refused]
         report = replace(result.report, outcomes=(*result.report.outcomes, *refused))
         sent = notify(cloud, file, None if found.plan.steps else found.bodies, show, warn)

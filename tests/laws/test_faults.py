@@ -170,7 +170,7 @@ def test_signing_in_waits_by_our_clock(stage: Stage) -> None:
 
 
 def test_a_stale_list_does_not_change_the_live_slot(stage: Stage) -> None:
-    """A stale list shows a slot without traffic: the step that would change it reads it again first."""
+    """A stale list shows a slot without traffic: the second read, under the lock, shows that the plan is wrong."""
     stage.begin("2")
     before = stage.seen()
     stage.order({"kind": "stale", "operation": "OnlineEndpoints_List"})
@@ -178,7 +178,7 @@ def test_a_stale_list_does_not_change_the_live_slot(stage: Stage) -> None:
     after = stage.seen()
     stage.order()
 
-    assert (end.strikes, end.exit, end.codes) == (1, Exit.STALE, ("AML319",))
+    assert (end.strikes, end.exit, end.codes) == (1, Exit.STALE, ("AML700",))
     assert after == before
     assert stage.apply().exit == 0
     assert end_state(stage) == undisturbed(stage, "2")[1]

@@ -37,7 +37,8 @@ def test_a_permanent_409_is_sent_four_times(stage: Stage, operation: str) -> Non
     stage.order({**BUSY, "operation": operation})
     end = stage.apply()
     assert end.codes == ("AML330",)
-    assert 1 < max(times for (method, _), times in end.sent.items() if method == "PUT") <= MOST_SENDS
+    sent = [times for (method, path), times in end.sent.items() if method == "PUT" and "/onlineEndpoints/" in path]
+    assert 1 < max(sent) <= MOST_SENDS
 
 
 @pytest.mark.parametrize("operation", CHANGES)
@@ -47,7 +48,7 @@ def test_a_cancelled_operation_is_read_before_it_is_sent_again(stage: Stage, ope
     after = stage.last()
     stage.order({"kind": "operation_canceled", "operation": operation})
     assert stage.apply().exit == 0
-    rows = emulator.requests(stage.state, after=after)
+    rows = [row for row in emulator.requests(stage.state, after=after) if not row["operation"].startswith("Blob_")]
     ended = next(n for n, row in enumerate(rows) if row["operation"] == "OperationsStatus_Get")
     again = next(n for n, row in enumerate(rows) if n > ended and row["method"] == "PUT")
     looked = [row["path"].partition("?")[0] for row in rows[ended + 1 : again] if row["method"] == "GET"]
