@@ -87,12 +87,54 @@ def test_rollback_moves_traffic_to_the_previous_release(stage: Stage) -> None:
     result, run = start(stage, "rollback.yml", "workflow_dispatch", environment="dev", endpoints="mip")
     assert result == "success", "\n".join(run.log)
     assert stage.release() == "1"
+    assert {place for place, _ in run.deployments} == {"dev-rollback"}
     assert (run.id, "reports-dev-rollback") in stage.github.artifacts
     result, run = start(stage, "rollback.yml", "workflow_dispatch", environment="dev", all=True)
     assert (result, stage.release()) == ("success", "1"), "a second one changes nothing"
     result, run = start(stage, "drift.yml")
     assert result == "success"
     assert "Held back" in "".join(run.summaries)
+
+
+def test_a_rollback_does_not_wait_for_an_apply(stage: Stage) -> None:
+    """The queue of the environment is busy with a run that waits for approval. Traffic moves back at once, without the
+    reviewers of apply, and the plan that waited is refused as stale.
+    """
+    stage.deployed()
+    stage.deployed(release="2")
+    stage.commit(release="3")
+    stage.github.queues.patience = 60
+    ends: list[tuple[str, str]] = []
+    asked: list[str] = []
+
+    def meanwhile(place: str) -> None:
+        asked.append(place)
+        if place == "dev":
+            result, _ = start(stage, "rollback.yml", "workflow_dispatch", environment="dev", endpoints="mip")
+            ends.append((result, stage.release()))
+
+    stage.github.approve = meanwhile
+    run = stage.push()
+    assert run.workflow("deploy.yml", {})[0] == "failure"
+    assert ends == [("success", "1")]
+    assert asked == ["dev-plan", "dev", "dev-rollback"]
+    assert 7 in run.codes
+    assert stage.release() == "1"
+
+
+def test_a_rollback_passes_the_lock_id(stage: Stage) -> None:
+    """One word of the command, whatever it contains; without the input there is no option."""
+    stage.commit()
+    seen = stage.root / "seen"
+    command = stage.root / "tool/.venv-locked/bin/amldeploy"
+    command.write_text(f'#!/usr/bin/env bash\nprintf "%s\\n" "$@" >>"{seen}"\n')
+    said = {"environment": "dev", "endpoints": "mip"}
+    for lock in ("", "6f1c", "$(id); x"):
+        result, run = start(stage, "rollback.yml", "workflow_dispatch", **said, **{"force-unlock": lock})
+        assert result == "success", "\n".join(run.log)
+        more = ["--force-unlock", lock] if lock else []
+        assert seen.read_text().splitlines() == ["rollback", "-e", "dev", "--yes", *more, "--", "mip"]
+        seen.unlink()
 
 
 def test_rollback_reads_endpoints_from_all_lines(stage: Stage) -> None:
