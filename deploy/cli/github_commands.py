@@ -58,5 +58,14 @@ def _script(trusts: Sequence[Trust], repo: str) -> str:
             for form, subject in trust.subjects.items()
         ]
         lines += [f"#   {grant.role}: {grant.why}" for grant in trust.grants]
-        parts.append("\n".join([*lines, *trust.commands]))
+        parts.append("\n".join([*lines, *trust.commands, *_lock_lines(trust)]))
     return "\n\n".join(parts)
+
+
+def _lock_lines(trust: Trust) -> list[str]:
+    """The commands for roles that only some workspaces need, as comments."""
+    lines = []
+    for role in trust.lock_roles:
+        lines.append(f"# Only if {role.when} ({role.grant.role}: {role.grant.why}):")
+        lines += [f"#   {command}" for command in role.commands]
+    return lines

@@ -15,7 +15,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+")
 
 
 def federate(project: Project, name: str, repository: Repository) -> list[Trust]:
-    """The identities for an environment's plan, apply and reap jobs. Reads the files only, no network.
+    """The identities for an environment's plan, apply, reap and rollback jobs. Reads the files only, no network.
 
     Raises SpecError for invalid files and UsageError for invalid arguments.
     """

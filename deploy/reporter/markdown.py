@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TypeVar
 
 from deploy.domain.plan import Plan, Step, Verb
 from deploy.domain.provenance import Provenance
@@ -52,6 +53,7 @@ _STATE_SYMBOLS = {
     State.SUPERSEDED: "↪️",
 }
 _CELL, _ERROR, _NAMED = 500, 6_000, 12
+T = TypeVar("T")
 
 
 def plan_markdown(plan: Plan) -> str:
@@ -62,11 +64,11 @@ def plan_markdown(plan: Plan) -> str:
         _words(target(plan)),
         _exposure(plan),
         _caution([str(step.address) for step in plan.steps if step.verb is Verb.DELETE]),
-        _table(["", "step", "reason"], [_step(step) for step in plan.steps], 26_000),
+        _table(["", "step", "reason"], plan.steps, 26_000, _step),
         unchecked_note(plan),
         _folded("Fields set or changed", _diff(plan.steps, 16_000)),
-        _folded("If a step fails", _table(["", "step", "reason"], [_step(step) for step in plan.rescue], 5_000)),
-        _folded(FALLBACK, _table(["", "step", "reason"], [_step(step) for step in plan.fallback], 4_000)),
+        _folded("If a step fails", _table(["", "step", "reason"], plan.rescue, 5_000, _step)),
+        _folded(FALLBACK, _table(["", "step", "reason"], plan.fallback, 4_000, _step)),
         _stays(plan),
         _folded("Leases", "\n".join(_within([f"- {_words(lease(one))}" for one in plan.leases], 4_000, "- {} more"))),
         _titled(HELD_BACK, _within([f"- {_words(held_back_text(one))}" for one in plan.held], 4_000, "- {} more")),
@@ -78,15 +80,16 @@ def plan_markdown(plan: Plan) -> str:
 def report_markdown(report: Report, plan: Plan | None = None) -> str:
     """The full errors and a table of outcomes. `plan`: adds the reason of each step."""
     pairs = list(zip(report.outcomes, reasons(report, plan), strict=True))
-    rows, rescue = ([_outcome(o, why) for o, why in pairs if o.rescue is own] for own in (False, True))
-    errors = [_error(outcome) for outcome in report.outcomes if outcome.error]
+    own, rescue = ([pair for pair in pairs if pair[0].rescue is is_rescue] for is_rescue in (False, True))
+    failed = [outcome for outcome in report.outcomes if outcome.error]
+    head = ["", "step", "outcome", "result"]
     return _document(
         f"### Report for {_code(report.environment)}",
         f"**{_words(report_summary(report))}**",
         _origin(report.provenance) if report.provenance else "",
-        "\n\n".join(_within(errors, 25_000, "And {} more.")),
-        _table(["", "step", "outcome", "result"], rows, 28_000),
-        f"#### {RESCUE}\n\n{_table(['', 'step', 'outcome', 'result'], rescue, 2_000)}" if rescue else "",
+        "\n\n".join(_within(failed, 25_000, "And {} more.", _error)),
+        _table(head, own, 28_000, _outcome),
+        f"#### {RESCUE}\n\n{_table(head, rescue, 2_000, _outcome)}" if rescue else "",
         _stays(plan),
         f"Fingerprint {_code(report.fingerprint[:12])}",
     )
@@ -121,7 +124,9 @@ def _step(step: Step) -> str:
     return f"| `{symbol(step)[0]}` {step.verb} | {_code(str(step.address))} | {_words(reason(step) or step.why)} |"
 
 
-def _outcome(outcome: Outcome, why: str) -> str:
+def _outcome(pair: tuple[Outcome, str]) -> str:
+    """The row of an outcome and the reason of its step."""
+    outcome, why = pair
     result = outcome.evidence.summary or ("" if outcome.state is State.DONE else why)
     verb = f"{_STATE_SYMBOLS[outcome.state]} {outcome.verb}"
     return f"| {verb} | {_code(str(outcome.address))} | {_words(outcome_text(outcome))} | {_words(result)} |"
@@ -198,19 +203,20 @@ def _labelled(step: Step) -> list[tuple[str, str, str]]:
     return [(path, f"{old} ({slot})" if slot else old, new) for path, old, new in changes(step)]
 
 
-def _table(head: Sequence[str], rows: Sequence[str], budget: int) -> str:
+def _table(head: Sequence[str], rows: Sequence[T], budget: int, show: Callable[[T], str] = str) -> str:
     if not rows:
         return ""
     top = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
-    return "\n".join([*top, *_within(rows, budget, "| | {} more |" + " |" * (len(head) - 2))])
+    return "\n".join([*top, *_within(rows, budget, "| | {} more |" + " |" * (len(head) - 2), show)])
 
 
-def _within(lines: Sequence[str], budget: int, more: str) -> Iterator[str]:
-    """Lines up to `budget` characters, then the number of the lines left out."""
-    for n, line in enumerate(lines):
+def _within(items: Sequence[T], budget: int, more: str, show: Callable[[T], str] = str) -> Iterator[str]:
+    """Items as lines up to `budget` characters, then the number of those left out, which are not rendered."""
+    for n, item in enumerate(items):
+        line = show(item)
         budget -= len(line) + 2
         if budget < 0:
-            yield more.format(len(lines) - n)
+            yield more.format(len(items) - n)
             return
         yield line
 

@@ -11,6 +11,7 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
 import requests
 
 from deploy import emulator
@@ -21,7 +22,8 @@ from deploy.emulator.seed import default_world
 from deploy.emulator.storage.access import ACCOUNT_SAS
 from deploy.emulator.wire.responses import Json
 
-ROUNDS = 6
+ROUNDS, FULL = 3, 6
+"""How often the emulator is killed: by default, and with `--laws full`."""
 VERSION = {"api-version": "2022-02-01-preview"}
 ENDPOINTS = f"{default_world.WORKSPACE_ID}/onlineEndpoints"
 ASSIGNMENTS = f"{default_world.WORKSPACE_ID}/providers/Microsoft.Authorization/roleAssignments"
@@ -99,8 +101,9 @@ def _missing(running: Running, token: str, acknowledged: dict[str, Json]) -> lis
     return lost
 
 
-def test_every_acknowledged_write_outlives_a_kill(tmp_path: Path) -> None:
+def test_every_acknowledged_write_outlives_a_kill(tmp_path: Path, request: pytest.FixtureRequest) -> None:
     """SIGKILL at a random moment, several times over one world, while two clients write."""
+    rounds = FULL if request.config.getoption("--laws") == "full" else ROUNDS
     acknowledged: dict[str, Json] = {}
     roomy = tmp_path / "world.yml"
     roomy.write_text("regions: {eastus: {endpoints: 100000}}")
@@ -108,7 +111,7 @@ def test_every_acknowledged_write_outlives_a_kill(tmp_path: Path) -> None:
     token = access_tokens.issue(access_tokens.Tokens(tmp_path / "tls"), "https://management.azure.com", time.time())
     moments = random.Random(7)
     try:
-        for number in range(ROUNDS):
+        for number in range(rounds):
             writers = [Writer(2 * number + each) for each in range(2)]
             with ThreadPoolExecutor() as pool:
                 work = [pool.submit(writer.write, running, token) for writer in writers]
@@ -120,7 +123,7 @@ def test_every_acknowledged_write_outlives_a_kill(tmp_path: Path) -> None:
             running = emulator.launch(tmp_path)
             assert _missing(running, token, new) == []
             acknowledged |= new
-        assert len(acknowledged) > 10 * ROUNDS
+        assert len(acknowledged) > 10 * rounds
         assert _missing(running, token, acknowledged) == []
     finally:
         emulator.stop(tmp_path)

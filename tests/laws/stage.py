@@ -94,13 +94,11 @@ class Stage:
 
     def keep(self, name: str = "kept.sqlite") -> Path:
         """Copy the world, for `restore`."""
-        kept = self.state / name
-        _copy(self.state / "world.sqlite", kept)
-        return kept
+        return copy_world(self.state / "world.sqlite", self.state / name)
 
     def restore(self, kept: Path) -> None:
         """Put a copy in the world's place. The emulator continues with it, as after a reset."""
-        _copy(kept, self.state / "world.sqlite")
+        copy_world(kept, self.state / "world.sqlite")
 
     def want(self, release: str) -> None:
         self.world.want(release=release)
@@ -200,9 +198,11 @@ def pass_minute(state: Path) -> None:
         world.close()
 
 
-def _copy(source: Path, target: Path) -> None:
+def copy_world(source: Path, target: Path) -> Path:
+    """Copy the file of a world, also while an emulator holds it open; returns the target."""
     with closing(sqlite3.connect(source)) as read, closing(sqlite3.connect(target, timeout=30)) as written:
         read.backup(written)
+    return target
 
 
 def unlawful(state: Path, event: Event) -> list[str]:

@@ -1,7 +1,7 @@
 """A simulated repository on GitHub and subscription in Azure for the scenarios.
 
 The workflows, the composite actions, the scripts and amldeploy are real. Azure is the emulator in a separate process,
-with one application that can read and one that can write; both have only federated credentials.
+with one application that can read, one that can write and one that can roll back; they have only federated credentials.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from tests.laws.conftest import PLAIN, write_project
 from tests.project import ROOT
 from tests.workflows.github import GitHub
 
-READER, WRITER = str(uuid.uuid4()), str(uuid.uuid4())
+READER, WRITER, ROLLER = str(uuid.uuid4()), str(uuid.uuid4()), str(uuid.uuid4())
 """Each id is used for the application and for its principal."""
-READ, WRITTEN = ("dev-plan", "prod-plan"), ("dev", "dev-reap", "prod")
-"""GitHub environments in which jobs sign in as the reader, and as the writer."""
+PLACES = {READER: ("dev-plan", "prod-plan"), WRITER: ("dev", "dev-reap", "prod"), ROLLER: ("dev-rollback",)}
+"""Application -> the GitHub environments in which jobs sign in as it."""
 GROUP_ID = default_world.WORKSPACE_ID.partition("/providers/")[0]
 SUBSCRIPTION_ID = GROUP_ID.partition("/resourceGroups/")[0]
 ROLES = {
@@ -41,6 +41,7 @@ ROLES = {
         ("AzureML Data Scientist", default_world.WORKSPACE_ID),
         ("Role Based Access Control Administrator", GROUP_ID),
     ),
+    ROLLER: (("Reader", SUBSCRIPTION_ID), ("AzureML Data Scientist", default_world.WORKSPACE_ID)),
 }
 """The roles in docs/github-actions.md."""
 LAUNCHER = """#!{python}
@@ -181,8 +182,8 @@ def open_stage(root: Path, worlds: Path, amldeploy: ForkServer) -> Stage:
     stage = Stage(root, worlds, GitHub(root, _tool(root / "tool", amldeploy)), azure)
     stage.open()
     stage.github.variables.update(AZURE_TENANT_ID=access_tokens.TENANT, AMLDEPLOY_ENVIRONMENTS='["dev"]')
-    for name in (*READ, *WRITTEN):
-        stage.github.environments[name] = {"AZURE_CLIENT_ID": READER if name in READ else WRITER}
+    for app, places in PLACES.items():
+        stage.github.environments.update({name: {"AZURE_CLIENT_ID": app} for name in places})
     _write_project(stage)
     stage.write_projected = emulator.requests(root / "azure")[-1]["number"]
     (root / "project").mkdir()
@@ -210,7 +211,7 @@ def _tool(folder: Path, amldeploy: ForkServer) -> Path:
 
 def _write_project(stage: Stage) -> None:
     definitions = {name: guid for guid, name, *_ in builtin_roles.ROLES}
-    for app, places in ((READER, READ), (WRITER, WRITTEN)):
+    for app, places in PLACES.items():
         federated = [
             {"name": place, "issuer": GITHUB, "subject": f"repo:{stage.github.repository}:environment:{place}"}
             for place in places

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -84,16 +85,28 @@ def test_a_run_that_waits_too_long_fails(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("job", JOBS)
 def test_writing_jobs_are_in_the_queue_of_their_environment(job: Any) -> None:
-    """One group for each environment and one for its leases, without skipping or cancelling. Reading jobs have no
-    queue.
+    """One group for each environment, one for its leases and one for its rollbacks, without skipping or cancelling.
+    Reading jobs have no queue.
     """
     place = str((job.get("environment") or {}).get("name", ""))
     if not place or place.endswith("-plan"):
         return
-    name, reaps, _ = place.partition("-reap")
+    expression, suffix = re.fullmatch(r"(\$\{\{.*\}\})(.*)", place).groups()  # type: ignore[union-attr]
+    own = {"": "", "-reap": "-leases", "-rollback": "-rollback"}[suffix]
     assert job["concurrency"] == {
-        "group": f"amldeploy-{name}{'-leases' if reaps else ''}", "cancel-in-progress": False, "queue": "max",
+        "group": f"amldeploy-{expression}{own}", "cancel-in-progress": False, "queue": "max",
     }  # fmt: skip
+
+
+def test_a_rollback_waits_neither_for_an_apply_nor_for_its_reviewers() -> None:
+    """Its environment on GitHub and its queue are its own; no other job uses them."""
+    used = [
+        [job.values[0]["environment"]["name"], job.values[0]["concurrency"]["group"]]
+        for job in JOBS
+        if "-rollback" in str(job.values[0].get("environment"))
+    ]
+    expression = "${{ inputs.environment }}"
+    assert used == [[f"{expression}-rollback", f"amldeploy-{expression}-rollback"]]
 
 
 @pytest.mark.parametrize("job", JOBS)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import signal
 from typing import Any
 
 from deploy.emulator.seed import default_world
@@ -87,12 +89,85 @@ def test_rollback_moves_traffic_to_the_previous_release(stage: Stage) -> None:
     result, run = start(stage, "rollback.yml", "workflow_dispatch", environment="dev", endpoints="mip")
     assert result == "success", "\n".join(run.log)
     assert stage.release() == "1"
+    assert {place for place, _ in run.deployments} == {"dev-rollback"}
     assert (run.id, "reports-dev-rollback") in stage.github.artifacts
     result, run = start(stage, "rollback.yml", "workflow_dispatch", environment="dev", all=True)
     assert (result, stage.release()) == ("success", "1"), "a second one changes nothing"
     result, run = start(stage, "drift.yml")
     assert result == "success"
     assert "Held back" in "".join(run.summaries)
+
+
+def test_a_rollback_does_not_wait_for_an_apply(stage: Stage) -> None:
+    """The queue of the environment is busy with a run that waits for approval. Traffic moves back at once, without the
+    reviewers of apply, and the plan that waited is refused as stale.
+    """
+    stage.deployed()
+    stage.deployed(release="2")
+    stage.commit(release="3")
+    stage.github.queues.patience = 60
+    ends: list[tuple[str, str]] = []
+    asked: list[str] = []
+
+    def meanwhile(place: str) -> None:
+        asked.append(place)
+        if place == "dev":
+            result, _ = start(stage, "rollback.yml", "workflow_dispatch", environment="dev", endpoints="mip")
+            ends.append((result, stage.release()))
+
+    stage.github.approve = meanwhile
+    run = stage.push()
+    assert run.workflow("deploy.yml", {})[0] == "failure"
+    assert ends == [("success", "1")]
+    assert asked == ["dev-plan", "dev", "dev-rollback"]
+    assert 7 in run.codes
+    assert stage.release() == "1"
+
+
+def test_a_rollback_passes_the_lock_id(stage: Stage) -> None:
+    """One word of the command, whatever it contains; without the input there is no option."""
+    stage.commit()
+    seen = stage.root / "seen"
+    command = stage.root / "tool/.venv-locked/bin/amldeploy"
+    command.write_text(f'#!/usr/bin/env bash\nprintf "%s\\n" "$@" >>"{seen}"\n')
+    said = {"environment": "dev", "endpoints": "mip"}
+    for lock in ("", "6f1c", "$(id); x"):
+        result, run = start(stage, "rollback.yml", "workflow_dispatch", **said, **{"force-unlock": lock})
+        assert result == "success", "\n".join(run.log)
+        more = ["--force-unlock", lock] if lock else []
+        assert seen.read_text().splitlines() == ["rollback", "-e", "dev", "--yes", *more, "--", "mip"]
+        seen.unlink()
+
+
+def test_a_rollback_takes_the_lock_over_from_a_running_apply(stage: Stage) -> None:
+    """The apply is paused when half of the traffic is on release 2. Without the lock id the rollback ends with exit
+    code 8 and names the id; with it, traffic is back on release 1, and the apply ends with exit code 8.
+    """
+    stage.deployed()
+    stage.start_interpreters()
+    pipeline = stage.commit(release="2") / "templates/plain/pipeline.yml.j2"
+    pipeline.write_text(pipeline.read_text().replace("[10, 100]", "[50, 100], bake: 5s"))
+    said = {"environment": "dev", "endpoints": "mip"}
+    ends: list[tuple[str, int, str]] = []
+
+    def rollback(lock: str = "") -> str:
+        result, run = start(stage, "rollback.yml", "workflow_dispatch", **said, **{"force-unlock": lock})
+        ends.append((result, run.codes[-1], stage.release()))
+        return "".join(each["text"] for each in run.annotations)
+
+    def heard(run: Run, line: str) -> None:
+        if not ends and run.process and re.search(r"shift  traffic/mip  done", line):
+            run.process.send_signal(signal.SIGSTOP)
+            lock = re.search(r"amldeploy force-unlock -e dev \S+ (\S+)", rollback())
+            assert lock
+            rollback(lock[1].rstrip("."))
+            run.process.send_signal(signal.SIGCONT)
+
+    run = stage.push(heard=heard)
+    assert run.workflow("deploy.yml", {})[0] == "failure", "\n".join(run.log)
+    assert [end[:2] for end in ends] == [("failure", 8), ("success", 0)], "\n".join(run.log)
+    assert ends[1][2] == stage.release() == "1"
+    assert 8 in run.codes
 
 
 def test_rollback_reads_endpoints_from_all_lines(stage: Stage) -> None:

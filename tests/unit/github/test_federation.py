@@ -7,6 +7,7 @@ import shlex
 import subprocess
 import sys
 from dataclasses import asdict
+from pathlib import Path
 
 import jsonschema
 import pytest
@@ -24,12 +25,14 @@ from tests.unit.specs import spec
 
 SCHEMA = json.loads((ROOT / "deploy" / "schemas" / "federate.json").read_text())
 PROJECT = commands.Project(ROOT)
+ODD = Environment("dev", "AzureCloud", "s", "it's ${x}", "ws", ("mip",))
 WORDS = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1, max_size=20)
 
 
 def test_the_subjects_in_both_forms() -> None:
     """As GitHub documents them: names, and names with numbers behind an @."""
-    plan, apply, reap = commands.federate(PROJECT, "dev", Repository("octo-org/octo-repo", "123456", "456789"))
+    trusts = commands.federate(PROJECT, "dev", Repository("octo-org/octo-repo", "123456", "456789"))
+    plan, apply, reap, rollback = trusts
     assert plan.subjects == {
         "names": "repo:octo-org/octo-repo:environment:dev-plan",
         "ids": "repo:octo-org@123456/octo-repo@456789:environment:dev-plan",
@@ -37,13 +40,14 @@ def test_the_subjects_in_both_forms() -> None:
     assert apply.subjects["ids"] == "repo:octo-org@123456/octo-repo@456789:environment:dev"
     assert apply.form == "ids"
     assert reap.subjects["ids"] == "repo:octo-org@123456/octo-repo@456789:environment:dev-reap"
-    for trust in (plan, apply, reap):
+    assert rollback.subjects["ids"] == "repo:octo-org@123456/octo-repo@456789:environment:dev-rollback"
+    for trust in trusts:
         assert any(f"--subject {trust.subjects['ids']} " in command for command in trust.commands)
 
 
 def test_the_plan_identity_only_reads() -> None:
     """One role; who applies may give no role but those of the files."""
-    plan, apply, _ = commands.federate(PROJECT, "dev", Repository("octo-org/octo-repo"))
+    plan, apply, *_ = commands.federate(PROJECT, "dev", Repository("octo-org/octo-repo"))
     assert [grant.role for grant in plan.grants] == ["Reader"]
     roles = {grant.role: grant for grant in apply.grants}
     assert set(roles) == {"Reader", "AzureML Data Scientist", "Role Based Access Control Administrator"}
@@ -54,13 +58,61 @@ def test_the_plan_identity_only_reads() -> None:
 
 def test_reap_and_apply_use_the_same_identity() -> None:
     """The same identity in an environment without reviewers: a credential more, and no role is given twice."""
-    _, apply, reap = commands.federate(PROJECT, "dev", Repository("octo-org/octo-repo"))
+    _, apply, reap, _ = commands.federate(PROJECT, "dev", Repository("octo-org/octo-repo"))
     assert (reap.identity, reap.grants) == (apply.identity, apply.grants)
     assert not any(command.startswith("az role") for command in reap.commands)
     [one], [other] = ([c for c in trust.commands if "federated-credential" in c] for trust in (apply, reap))
     names = [words[words.index("--name") + 1] for words in (shlex.split(one), shlex.split(other))]
     assert names == ["github", "github-reap"]
     assert any("--env dev-reap" in command for command in reap.commands)
+
+
+def test_the_rollback_identity_cannot_assign_roles() -> None:
+    """An identity of its own with all roles of apply but one: other people can approve a rollback."""
+    _, apply, _, rollback = commands.federate(PROJECT, "dev", Repository("octo-org/octo-repo"))
+    assert (rollback.environment, rollback.identity) == ("dev-rollback", "id-amldeploy-dev-rollback")
+    assert rollback.identity != apply.identity
+    roles = [grant.role for grant in rollback.grants]
+    assert roles == [grant.role for grant in apply.grants if not grant.role.startswith("Role Based Access Control")]
+    assert set(roles) == {"Reader", "AzureML Data Scientist"}
+
+
+def test_roles_for_the_lock_are_not_assigned_by_default() -> None:
+    """Data Scientist reads the credential of the datastore. The commands for other workspaces are comments; who plans
+    needs no lock, and reap has the identity of apply.
+    """
+    trusts = commands.federate(PROJECT, "dev", Repository("octo-org/octo-repo"))
+    found = {trust.job: [role.grant.role for role in trust.lock_roles] for trust in trusts}
+    both = ["Storage Blob Data Contributor", "amldeploy lock rg-imaging-dev 11111111"]
+    assert found == {"plan": [], "apply": both, "reap": [], "rollback": both}
+    for trust in trusts:
+        assert not any("torage" in command for command in trust.commands)
+    _, closed = trusts[1].lock_roles
+    names = [action.partition("containers/")[2] for action in closed.grant.actions]
+    assert names == ["read", "write", "lease/action"]
+
+
+def test_the_shell_finds_the_scope_of_the_lock(tmp_path: Path) -> None:
+    """With an `az` that answers as Azure: the scope is the container or the account of the workspace's storage, and a
+    custom role is created once, in the resource group of the account.
+    """
+    group, guid = "/subscriptions/s/resourceGroups/rg 2", "0d"
+    account = f"{group}/providers/Microsoft.Storage/storageAccounts/st"
+    answers = f"""case "$*" in
+        *properties.storageAccount) echo "{account}" ;;
+        *properties.workspaceId) echo {guid} ;;
+        *) printf '%s\\0' "$@" >>"{tmp_path}/seen"; echo >>"{tmp_path}/seen" ;;
+    esac"""
+    trusts = federation.trusts(ODD, [spec()], Repository("o/r"), "api://a", BUILT_IN)
+    lines = [line for trust in trusts for role in trust.lock_roles for line in role.commands]
+    script = "\n".join(["set -eu", "principal=p", "az() {", answers, "}", *lines])
+    subprocess.run(["bash", "-c", script], check=True)  # noqa: S607
+    seen = [line.split("\0") for line in (tmp_path / "seen").read_text().splitlines()]
+    scopes = [words[words.index("--scope") + 1] for words in seen if "--scope" in words]
+    assert scopes == [f"{account}/blobServices/default/containers/azureml-blobstore-{guid}", account] * 2
+    (defined,) = [json.loads(words[4]) for words in seen if words[:3] == ["role", "definition", "create"]]
+    assert (defined["AssignableScopes"], defined["Name"]) == ([group], "amldeploy lock it's ${x} s")
+    assert [words[words.index("--role") + 1] for words in seen if "--role" in words][1::2] == [defined["Name"]] * 2
 
 
 def test_a_role_of_unknown_id_is_not_narrowed() -> None:
@@ -95,6 +147,9 @@ def test_commands_are_quoted_for_the_shell(group: str, workspace: str, name: str
         granted = [shlex.split(command) for command in trust.commands if command.startswith("az role")]
         scopes = [grant.scope for grant in trust.grants] if trust.job != "reap" else []
         assert [words[words.index("--scope") + 1] for words in granted] == scopes
+        for role in trust.lock_roles:
+            shown = shlex.split(role.commands[0].removeprefix("storage=$(").removesuffix(")"))
+            assert shown[shown.index("--ids") + 1] == environment.workspace_id
 
 
 def test_json_fits_its_schema() -> None:
@@ -107,19 +162,27 @@ def test_json_fits_its_schema() -> None:
     assert told["trusts"] == json.loads(json.dumps([asdict(trust) for trust in trusts]))
     script = subprocess.run(command, cwd=ROOT, capture_output=True, check=True, text=True).stdout
     assert subprocess.run(["bash", "-n"], input=script, text=True, check=False).returncode == 0  # noqa: S607
-    assert all(command in script for trust in trusts for command in trust.commands)
+    lines = script.splitlines()
+    for trust in trusts:
+        assert set(trust.commands) <= set(lines)
+        assert {f"#   {command}" for role in trust.lock_roles for command in role.commands} <= set(lines)
+        assert {f"# Only if {role.when} ({role.grant.role}: {role.grant.why}):" for role in trust.lock_roles} <= set(
+            lines
+        )
 
 
 def test_scale_gets_a_role_with_three_actions() -> None:
     """A custom role on the resource group, created before it is assigned; none without `scale`."""
     workspace = Environment("dev", "AzureCloud", "sub-1", "rg", "ws", ("mip",))
     specs = [spec(pipeline={"scale": {"min": 1, "max": 2}})]
-    _, apply, _ = federation.trusts(workspace, specs, Repository("o/r"), "api://a", BUILT_IN)
+    _, apply, _, rollback = federation.trusts(workspace, specs, Repository("o/r"), "api://a", BUILT_IN)
     (grant,) = [grant for grant in apply.grants if grant.actions]
     words = [shlex.split(command) for command in apply.commands if grant.role in command]
     custom = json.loads(words[0][words[0].index("--role-definition") + 1])
 
     assert [" ".join(command[:4]) for command in words] == ["az role definition create", "az role assignment create"]
+    again = [" ".join(shlex.split(command)[:4]) for command in rollback.commands if grant.role in command]
+    assert again == ["az role assignment create"]
     assert custom == {
         "Name": grant.role,
         "Actions": [f"Microsoft.Insights/AutoscaleSettings/{verb}" for verb in ("Read", "Write", "Delete")],

@@ -54,7 +54,9 @@ def test_a_long_plan_is_cut_and_counts_the_rest():
     for steps in ((step,) * 1_000, (step,) * 200):
         text = plan_markdown(Plan("dev", steps, steps, ({"endpoint": "x" * 999},) * 100))
         assert len(text) < LIMIT
-        assert re.search(r"\| \d+ more \|", text)
+        table = text.partition("<details>")[0]
+        shown = sum(line.startswith("| `") for line in table.split("\n"))
+        assert re.findall(r"\| (\d+) more \|", table) == [str(len(steps) - shown)]
     outcome = Outcome(addr("a/b"), Verb.CHECK, State.FAILED, 1, 1.0, {"code": "AML1", "message": "<" * 9_000})
     assert len(report_markdown(Report("dev", "f", (outcome,) * 1_000))) < LIMIT
     assert len(status_markdown(g.ROWS * 1_000)) < LIMIT
