@@ -26,10 +26,13 @@ from tests.laws.conftest import PLAIN, World
 from tests.laws.stage import Stage, Victims
 from tests.laws.test_deletion_faults import resources
 from tests.laws.test_laws import everything, failures
+from tests.laws.test_leases import advance_alone
 from tests.laws.test_shared_roles import ROLE
 from tests.outsider import Outsider
 
 FAULTS: tuple[dict[str, Any], ...] = ({"kind": "refuse", "status": 403}, {"kind": "lose", "times": 4})
+LOCK_HOURS = 0.02
+"""More than the minute for which a lock lasts."""
 QUIET: dict[str, Any] = {"approve": lambda *_: None}
 
 
@@ -322,8 +325,10 @@ def test_a_fault_at_any_request_is_healed_by_the_next_run(
 
 
 def test_a_killed_run_is_finished_by_the_next(stage: Stage, victims: Victims, killed_at: int) -> None:
+    """Once the lock of the killed run has ended."""
     before, _ = removed(stage)
     assert victims.kill_one(stage, {"mutating": True, "number": killed_at}, at_work="prune")
+    advance_alone(stage.world, LOCK_HOURS)
 
     assert pruned_exit(stage) == 0
     assert resources(stage) == before
