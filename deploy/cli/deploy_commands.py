@@ -22,6 +22,7 @@ from deploy.cli.options import (
     Jobs,
     LockTimeout,
     OptionalEnvironment,
+    Prune,
     Regions,
     Yes,
     regions_of,
@@ -94,12 +95,14 @@ def plan(
     ] = False,
     allow_rolled_back: AllowRolledBack = False,
     allow_exposure: AllowExposure = False,
+    prune: Prune = False,
     full: Annotated[
         bool, typer.Option("--full", help="Show whole values and unchanged fields in the text output.")
     ] = False,
 ) -> None:
     """Show what apply would change. Changes nothing."""
     flags = {"for_another": for_another, "allow_rolled_back": allow_rolled_back, "allow_exposure": allow_exposure}
+    flags |= {"prune": prune}
     others = regions_of(regions)
     made = runner.run(lambda commands, project: commands.plan(project, environment, endpoints or (), others, **flags))
     from deploy import reporter
@@ -131,11 +134,13 @@ def apply(
     ] = False,
     allow_rolled_back: AllowRolledBack = False,
     allow_exposure: AllowExposure = False,
+    prune: Prune = False,
 ) -> None:
     """Deploy an environment, or a saved plan."""
     file = runner.run(lambda commands, project: commands.plan_file(project, environment, arguments or ()))
     endpoints = (arguments or [])[1 if file else 0 :]
     flags = {"cleanup": cleanup, "allow_rolled_back": allow_rolled_back, "allow_exposure": allow_exposure}
+    flags |= {"prune": prune}
     invocation = Invocation(
         "apply",
         environment,
@@ -156,10 +161,13 @@ def teardown(
     yes: Yes = False,
     events: Events = None,
     lock_timeout: LockTimeout = "0s",
+    prune: Prune = False,
 ) -> None:
     """Delete everything that this environment created. Registered models, code and environments stay."""
     invocation = Invocation("teardown", environment, endpoints or (), yes=yes, events=events, lock_timeout=lock_timeout)
-    runner.run_plan_command(invocation, output_format, lambda commands, common: commands.teardown(**common))
+    runner.run_plan_command(
+        invocation, output_format, lambda commands, common: commands.teardown(**common, prune=prune)
+    )
 
 
 def rollback(
@@ -216,6 +224,7 @@ def code_block(title: str, text: str, language: str) -> str:
 def _apply_command(plan: Plan, endpoints: Sequence[str], out: Path | None, *, needs_yes: bool) -> str:
     """The command that applies the plan."""
     chosen = {"--allow-rolled-back": plan.allow_rolled_back, "--allow-exposure": plan.allow_exposure}
+    chosen |= {"--prune": bool(plan.pruned)}
     flags = [flag for flag, is_on in {**chosen, "--yes": needs_yes}.items() if is_on]
     return shlex.join(["amldeploy", "apply", *([str(out)] if out else ["-e", plan.environment, *endpoints, *flags])])
 

@@ -47,8 +47,8 @@ def status(
 
 
 def _needs_attention(row: Any, hours: float) -> bool:
-    """Whether the lease ends within so many hours or was missed, or the alias is wrong."""
-    return row.is_broken or (row.hours_left is not None and row.hours_left < hours)
+    """Whether the lease ends within so many hours or was missed, or the alias is wrong. Not the lease of an orphan."""
+    return row.is_broken or (not row.orphan and row.hours_left is not None and row.hours_left < hours)
 
 
 def _watch(environment: str, endpoints: Sequence[str], output_format: StatusOutput, every: float) -> None:

@@ -41,6 +41,9 @@ AllowExposure = Annotated[
     ),
 ]
 AllowRolledBack = Annotated[bool, typer.Option("--allow-rolled-back", help="Deploy a release that was rolled back.")]
+Prune = Annotated[
+    bool, typer.Option("--prune", help="Also delete orphans: endpoints of entries that are no longer in the file.")
+]
 Regions = Annotated[
     str, typer.Option("--regions", metavar="REGION,...", help="Other regions to check when quota is short.")
 ]

@@ -8,6 +8,7 @@ from deploy.cloud import endpoints, role_assignments
 from deploy.commands import lock
 from deploy.commands.project import Project, validate
 from deploy.commands.result import Approve, Result, run_plan
+from deploy.domain.owners import former_key, owner_tag
 from deploy.domain.plan import Plan
 from deploy.execution.executor import Emit
 from deploy.leasing import lineage
@@ -25,14 +26,17 @@ def adopt(
     emit: Emit,
     lock_timeout: float = 0.0,
 ) -> Result:
-    """Write our tags on endpoints without an owner tag, or with one of `owners`. Nothing else is changed."""
+    """Write our tags on endpoints without an owner tag, with one of `owners`, or with that of an entry which is no
+    longer in the file. Nothing else is changed.
+    """
     environment, specs = validate(project, name, only)
     with project.connect(environment) as cloud:
 
         def make() -> Plan:
             with cloud.arm.cached_reads():
                 bodies = endpoints.list_endpoints(cloud)
-                adopted = [each for spec in specs for each in lineage.adoptable(spec, bodies, owners)]
+                former = {tag for body in bodies.values() if former_key(environment, tag := owner_tag(body))}
+                adopted = [each for spec in specs for each in lineage.adoptable(spec, bodies, {*owners, *former})]
                 existing, rows = observe.observe_names(cloud, adopted), role_assignments.assignments(cloud)
             return plan_adoption(environment, adopted, existing, rows, owners)
 

@@ -7,7 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from deploy import reporter
+from deploy.cloud import endpoints
 from deploy.commands import lock
+from deploy.commands.orphans import read_orphans
 from deploy.commands.project import Project, check_emulator, read_facts_with_siblings, validate, with_times
 from deploy.commands.result import Approve, Result, run_plan, with_status
 from deploy.config import reader, selection, validation
@@ -30,19 +32,22 @@ def apply(
     cleanup: bool = False,
     allow_rolled_back: bool = False,
     allow_exposure: bool = False,
+    prune: bool = False,
     lock_timeout: float = 0.0,
 ) -> Result:
     """Deploy an environment, or a saved plan. Raises StalePlan when the saved plan no longer fits what exists.
 
     `cleanup`: delete the deployment of a release that fails; without it the deployment stays for inspection.
     `allow_rolled_back`: see planner.draft_release. `allow_exposure`: allow less protection in a protected environment.
-    A plan file contains both.
+    `prune`: also delete the endpoints that no entry of the file names. A plan file contains the last three.
     """
+    selection.refuse_prune(only, prune=prune)
     flags = {"--cleanup": cleanup, "--allow-rolled-back": allow_rolled_back, "--allow-exposure": allow_exposure}
+    flags |= {"--prune": prune}
     selection.refuse_flags(plan_file, flags)
     saved = reporter.plan_load(plan_file.read_text(errors="replace"), str(plan_file)) if plan_file else None
-    name, only = selection.environment_and_endpoints(saved, name, only)
-    environment, specs = validate(project, name, only)
+    name, keys = selection.environment_and_endpoints(saved, name, only)
+    environment, specs = validate(project, name, keys)
     if saved:
         plan_check.must_be_for(saved, environment, specs)
     choices = planner.Choices(
@@ -50,13 +55,17 @@ def apply(
         allow_rolled_back=saved.allow_rolled_back if saved else allow_rolled_back,
         allow_exposure=saved.allow_exposure if saved else allow_exposure,
     )
+    prune = bool(saved.pruned) if saved else prune
     with project.connect(environment) as cloud:
         current = list(specs)
 
         def make() -> Plan:
-            current[:], facts, siblings = read_facts_with_siblings(cloud, environment, specs)
-            plan = planner.plan_release(environment, current, facts, choices, siblings=siblings)
-            plan = plan_check.remaining_plan(saved, plan) if saved else plan
+            with cloud.arm.cached_reads():
+                current[:], facts, siblings = read_facts_with_siblings(cloud, environment, specs)
+                orphans = read_orphans(cloud, environment, current, only, prune=prune, heirs=current)
+                existing = endpoints.list_endpoints(cloud)
+            plan = planner.plan_release(environment, current, facts, choices, siblings=siblings, orphans=orphans)
+            plan = plan_check.remaining_plan(saved, plan, existing) if saved else plan
             return with_times(cloud, check_emulator(cloud, plan))
 
         run = lock.Run(project, cloud, "apply", emit, lock_timeout)

@@ -86,6 +86,13 @@ def refuse_flags(plan_file: object, flags: Mapping[str, bool]) -> None:
         raise UsageError("apply the plan file", cause, f"Use {', '.join(typed)} with plan instead", code="AML646")
 
 
+def refuse_prune(only: Sequence[str], *, prune: bool) -> None:
+    """UsageError for --prune together with named endpoints: an orphan belongs to no entry that can be named."""
+    if prune and only:
+        cause = f"--prune applies to the whole environment, and {only[0]} is named"
+        raise UsageError("prune", cause, "Use --prune without endpoints", code="AML654")
+
+
 def require_endpoints(only: Sequence[str], every: bool) -> None:
     """A rollback of all endpoints needs --all; an omitted argument is a UsageError."""
     if not only and not every:

@@ -51,6 +51,12 @@ def key_in(environment: Environment, text: str) -> str | None:
     return owner.key if owner and owner.is_of(environment) else None
 
 
+def former_key(environment: Environment, text: str) -> str | None:
+    """The key that an owner tag or a mark names, if it is of this environment and no longer in its file; else None."""
+    key = key_in(environment, text)
+    return None if key in environment.endpoints else key
+
+
 def is_unmanaged(owner: str, body: Mapping[str, Json] | None) -> bool:
     """Whether a resource exists without this owner's tag."""
     return bool(body) and owner_tag(body) != owner

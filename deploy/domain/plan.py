@@ -107,6 +107,8 @@ class Plan:
     """Whether a release that was rolled back may be deployed again."""
     duration: Mapping[str, float] = field(default_factory=dict, compare=False)
     """Endpoint key -> seconds that its steps usually take; not in a plan file."""
+    orphans: tuple[Mapping[str, Json], ...] = field(default=(), compare=False)
+    """Endpoints that no entry of the file names: see `orphans.as_json`."""
     target: Mapping[str, str] = field(default_factory=dict)  # cloud, subscription_id, ... see `build.target_of`
     sealed: Mapping[str, str] = field(default_factory=dict)  # hidden value -> digest, see `build.sealed_of`
 
@@ -114,6 +116,11 @@ class Plan:
     def all_steps(self) -> tuple[Step, ...]:
         """The steps, those of the rescue and those of the fallback."""
         return (*self.steps, *self.rescue, *self.fallback)
+
+    @property
+    def pruned(self) -> frozenset[str]:
+        """The endpoints, as in addresses, of the orphans that it deletes, after all other endpoints succeeded."""
+        return frozenset(Address.parse(str(each["address"])).endpoint for each in self.orphans if each["pruned"])
 
     @property
     def fingerprint(self) -> str:

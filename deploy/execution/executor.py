@@ -354,8 +354,8 @@ def execute(
     }
     stopped = None
     try:
-        run_tasks([each.execute() for each in runs.values()], clock)
-        done = [each.outcomes for each in runs.values()]
+        _run_in_order(runs, plan.pruned, clock)
+        done = [each.outcomes or not_reached(each.steps) for each in runs.values()]
     except KeyboardInterrupt as stop:
         run.halt.set()
         stopped = Exit.TERMINATED if isinstance(stop, Terminated) else Exit.INTERRUPTED
@@ -363,6 +363,16 @@ def execute(
     outcomes = tuple(_redacted(outcome, secrets) for group in done for outcome in group)
     spent = clock.monotonic() - started
     return Report(plan.environment, plan.fingerprint, outcomes, cloud.arm.requests - sent, spent, stopped)
+
+
+def _run_in_order(runs: Mapping[str, _EndpointRun], pruned: Collection[str], clock: Clock) -> None:
+    """Run all endpoints side by side, and then the deletion of orphans, if everything before it succeeded: clients may
+    use an orphan until what replaces it is live.
+    """
+    first, last = ([each for key, each in runs.items() if (key in pruned) is part] for part in (False, True))
+    run_tasks([each.execute() for each in first], clock)
+    if all(outcome.state is not State.FAILED for each in first for outcome in each.outcomes):
+        run_tasks([each.execute() for each in last], clock)
 
 
 def not_reached(steps: Sequence[Step]) -> list[Outcome]:

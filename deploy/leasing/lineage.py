@@ -97,7 +97,7 @@ def adoptable(spec: EndpointSpec, bodies: Bodies, owners: Collection[str]) -> li
     """The spec under its own name, if that exists, and under each name of its chain that has its owner tag or one of
     `owners`. Without any of these: under each name of the chain that has an owner tag.
     """
-    chain = leases.chain(spec.first_name, bodies) if spec.pipeline.quota.capacity == "shared" else []
+    chain = leases.chain(spec.first_name, [name for name, body in bodies.items() if is_in_chain(spec, name, body)])
     found = [n for n in chain if n == spec.name or owner_tag(bodies[n]) in {*owners, spec.owner}]
     found = found or [name for name in chain if owner_tag(bodies[name])]
     return [spec if name == spec.name else spec.with_name(name) for name in found or [spec.name]]

@@ -1,7 +1,8 @@
 """Adoption: a plan that puts our tags on unmanaged resources, or replaces the tags of another owner. Pure.
 
-Nothing else is changed. The tag of another owner is replaced only if the user named that owner: another repository, or
-another entry, may still manage the resource. The owner in the descriptions of role assignments is replaced, too.
+Nothing else is changed. The tag of another owner is replaced only if the user named that owner, because another
+repository, or another entry, may still manage the resource; or if it is an entry that this environment file no longer
+has, as after its key was renamed. The owner in the descriptions of role assignments is replaced, too.
 
 A deployment that is exactly as in the files also gets the release tag of the files, so that the next plan is empty.
 Other deployments, and those made of local files (which Azure does not store), get none: the next plan changes them.
@@ -15,7 +16,7 @@ from deploy import diff
 from deploy.cloud import role_assignments
 from deploy.cloud.endpoints import path_in
 from deploy.domain.arm import OWNER_TAG, RELEASE_TAG, Address, Facts, Json, address, facts_of
-from deploy.domain.owners import adopt_command, owner_tag
+from deploy.domain.owners import adopt_command, former_key, owner_tag
 from deploy.domain.plan import Plan, Step, Verb
 from deploy.domain.put_merge import merged_tags
 from deploy.domain.spec import SHORT_RETRY, EndpointSpec, Environment
@@ -42,7 +43,7 @@ def plan_adoption(
     """
     marks = [(row, mark) for row in rows or () if (mark := role_assignments.marked(row))]
     mine = {spec.name: _marks_of(environment, spec, marks) for spec in specs}
-    findings = [found for spec in specs for found in _findings(spec, facts[spec.name], mine[spec.name], owners)]
+    findings = [f for spec in specs for f in _findings(environment, spec, facts[spec.name], mine[spec.name], owners)]
     if findings:
         raise Refused(findings)
     steps = [step for spec in specs for step in _steps(spec, facts[spec.name], mine[spec.name])]
@@ -65,13 +66,16 @@ def _marks_of(environment: Environment, spec: EndpointSpec, marks: Marks) -> Mar
     return [(row, mark) for row, mark in marks if mark.endpoint == where]
 
 
-def _findings(spec: EndpointSpec, facts: Facts, marks: Marks, owners: Collection[str]) -> list[Finding]:
+def _findings(
+    environment: Environment, spec: EndpointSpec, facts: Facts, marks: Marks, owners: Collection[str]
+) -> list[Finding]:
     where = address("endpoint", spec.key)
     if where not in facts:
         cure = "Check the name, or create it: amldeploy apply"
         return [Finding(str(where), "AML223", f"there is no endpoint {spec.name} to adopt", cure)]
     found = [(a, owner_tag(body)) for a, body in [(where, facts[where]), *_deployments(spec, facts)]]
     found += [(address("role", spec.key, str(row["name"])), mark.owner) for row, mark in marks]
+    found = [(a, owner) for a, owner in found if former_key(environment, owner) is None]
     others = [(a, owner) for a, owner in found if owner and owner != spec.owner]
     command = adopt_command(spec, *dict.fromkeys(owner for _, owner in others))
     cure = f"If that entry no longer manages it, adopt it with: {command}"

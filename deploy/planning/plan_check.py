@@ -8,7 +8,7 @@ of the other steps may have had part of its effect: an operation that was interr
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from deploy import steps
@@ -24,14 +24,22 @@ from deploy.reporter import format_value
 _MAX_LISTED = 8
 
 
-def remaining_plan(saved_plan: Plan, fresh: Plan) -> Plan:
-    """All of `saved_plan`, or what an interruption left of it. Raises StalePlan with the differences."""
+def remaining_plan(saved_plan: Plan, fresh: Plan, existing: Collection[str] = ()) -> Plan:
+    """All of `saved_plan`, or what an interruption left of it. Raises StalePlan with the differences. `existing`: names
+    of the endpoints that exist; one that is no longer an orphan was not deleted by an interrupted run.
+    """
     if saved_plan.fingerprint == fresh.fingerprint:
         return fresh
     if other := _other_target(saved_plan, fresh.target, fresh.sealed):
         raise _stale(other)
-    unexpected: list[str] = []
-    for key in dict.fromkeys((*saved_plan.endpoints, *fresh.endpoints)):
+    pruned = {str(each["address"]): str(each["name"]) for each in saved_plan.orphans if each["pruned"]}
+    still = {str(each["address"]) for each in fresh.orphans if each["pruned"]}
+    unexpected = [
+        f"{where}: {name} is no longer an orphan that --prune deletes"
+        for where, name in pruned.items()
+        if where not in still and name in existing
+    ]
+    for key in dict.fromkeys((*saved_plan.endpoints, *fresh.endpoints, *sorted(saved_plan.pruned | fresh.pruned))):
         unexpected += _unexpected_in(key, saved_plan, fresh)
     if unexpected:
         raise _stale(unexpected)

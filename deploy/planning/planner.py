@@ -17,6 +17,7 @@ from deploy.domain.traffic_shares import live_slot
 from deploy.errors import Finding, Refused
 from deploy.planning import autoscaling, fallback, slots
 from deploy.planning.build import build_plan
+from deploy.planning.orphans import Orphans, explained_findings, explained_steps
 from deploy.planning.slots import choose_slot
 from deploy.preflight import asset_versions, check_result, exposure, guards, headroom, limits, refusals
 from deploy.steps import STEP_TYPES, StepType, checks_of, deployment, endpoint, grants_access, plan, probe, traffic
@@ -125,8 +126,10 @@ def plan_release(
     choices: Choices = Choices(),
     *,
     siblings: Mapping[str, Facts] | None = None,
+    orphans: Orphans = Orphans(),
 ) -> Plan:
-    """The steps from what exists to what the files describe, as `draft_release` orders them.
+    """The steps from what exists to what the files describe, as `draft_release` orders them, and the deletion of
+    `orphans`.
 
     Raises Refused with every reason at once.
     """
@@ -136,9 +139,15 @@ def plan_release(
     findings = [finding for finding in draft.findings if finding not in (*excused, *elsewhere)]
     notes = (*draft.notes, *(f"The identity that applies this needs more permissions: {f.cause}." for f in excused))
     notes += tuple(f"The machine that applies this must reach {f.address}: {f.cause}." for f in elsewhere)
-    made = build_plan(environment, specs, draft.steps, draft.rescue, facts, findings, notes, fallback=draft.fallback)
+    pruned, refused = _try_prune(environment, orphans)
+    steps, every = [*draft.steps, *pruned.steps], {**facts, **orphans.facts}
+    notes, findings = (*notes, *orphans.notes()), [*findings, *refused]
+    made = build_plan(environment, specs, steps, draft.rescue, every, findings, notes, fallback=draft.fallback)
     return replace(
         made,
+        endpoints=tuple(facts),
+        orphans=orphans.as_json(),
+        stays=pruned.stays,
         held=draft.held,
         allow_rolled_back=choices.allow_rolled_back,
         exposure=tuple(draft.exposure),
@@ -156,6 +165,24 @@ def plan_teardown(environment: Environment, specs: Sequence[EndpointSpec], facts
         steps += own
     stays = dict.fromkeys(asset for spec in specs for asset in slots.assets(spec, facts[spec.key]))
     return replace(build_plan(environment, specs, steps, [], facts, findings), stays=tuple(stays))
+
+
+def plan_prune(environment: Environment, orphans: Orphans) -> Plan:
+    """The steps that delete the orphans that `--prune` selects."""
+    if not orphans.specs:
+        return Plan(environment.name, ())
+    try:
+        plan = plan_teardown(environment, orphans.specs, orphans.facts)
+    except Refused as refused:
+        raise Refused(explained_findings(orphans, refused.findings)) from None
+    return replace(plan, steps=tuple(explained_steps(orphans, plan.steps)))
+
+
+def _try_prune(environment: Environment, orphans: Orphans) -> tuple[Plan, Sequence[Finding]]:
+    try:
+        return plan_prune(environment, orphans), ()
+    except Refused as refused:
+        return Plan(environment.name, ()), refused.findings
 
 
 def _drain_slot(desired: Desired, facts: Facts, facts_after_drain: Facts) -> list[Step]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from deploy.domain.arm import Json
 from deploy.domain.plan import Step, Verb
 from deploy.errors import Exit, Finding
 from deploy.preflight.check_result import Verdict, findings
@@ -28,6 +29,10 @@ class Diagnosis:
     environment: str
     lines: tuple[Line, ...]
     unchecked: tuple[str, ...]
+    orphans: tuple[Mapping[str, Json], ...] = ()
+    """Endpoints that no entry of the file names: see `orphans.as_json`. They do not stop an apply."""
+    notes: tuple[str, ...] = ()
+    """The orphans in words, with the commands that delete or adopt them."""
 
     @property
     def exit(self) -> Exit:

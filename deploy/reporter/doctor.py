@@ -32,6 +32,7 @@ def doctor_text(
         [
             layout.line(f"Prerequisites of {found.environment}", Style.BOLD),
             list(chain.from_iterable(_line(layout, line) for line in found.lines)),
+            layout.lines([f"Note: {note}" for note in found.notes], Style.YELLOW, hang=6),
             [*layout.line("Not checked", Style.BOLD), *unchecked],
             layout.line(_summary(found), Style.BAD if found.exit else Style.GOOD),
         ]
@@ -55,6 +56,7 @@ def doctor_json(found: Diagnosis) -> dict[str, Json]:
                 for line in found.lines
             ],
             "unchecked": list(found.unchecked),
+            "orphans": [dict(each) for each in found.orphans],
         }
     )
     assert isinstance(shown, dict)  # noqa: S101 - redaction keeps the type

@@ -15,6 +15,8 @@ def status_ics(rows: Sequence[EndpointRow], now: datetime, environment: str) -> 
     """A calendar of the leases of `rows`. `now`: the time at which it is created."""
     lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//amldeploy//leases//EN", "CALSCALE:GREGORIAN"]
     for row in rows:
+        if row.orphan:
+            continue  # it has no entry that could renew it
         if row.lease_ends and (ends := leases.parse_time(row.lease_ends)):
             lines += _ending(row, ends, now, environment)
         elif row.missed and row.gone_since and (ended := leases.parse_time(row.gone_since)):

@@ -20,7 +20,17 @@ from deploy.reporter.origin import origin_json
 
 _CURE = "Create a new plan file: amldeploy plan -e ENVIRONMENT --out FILE"
 _REQUIRED = ("environment", "endpoints", "steps", "rescue", "leases", "notes", "facts", "target")
-_OPTIONAL = ("world", "fallback", "sealed", "held", "allow_rolled_back", "exposure", "allow_exposure", "stays")
+_OPTIONAL = (
+    "world",
+    "fallback",
+    "sealed",
+    "held",
+    "allow_rolled_back",
+    "exposure",
+    "allow_exposure",
+    "stays",
+    "orphans",
+)
 
 
 def plan_json(plan: Plan) -> dict[str, Json]:
@@ -95,6 +105,7 @@ def _plan(plan: Plan) -> dict[str, Any]:
         "exposure": [dict(each) for each in plan.exposure],
         "allow_exposure": plan.allow_exposure,
         "stays": list(plan.stays),
+        "orphans": [dict(each) for each in plan.orphans],
         "duration": {key: round(seconds, 1) for key, seconds in plan.duration.items()},
     }
 

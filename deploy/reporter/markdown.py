@@ -143,7 +143,10 @@ def _error(outcome: Outcome) -> str:
 
 def _slots(row: EndpointRow) -> Iterator[str]:
     lease_words = "" if row.hours_left is None else f"{lease_expiry(row.hours_left)}"
-    first = [_code(row.key), _words(", ".join(filter(None, (row.state, row.unmanaged, row.missed, row.alias))))]
+    first = [
+        _code(row.key),
+        _words(", ".join(filter(None, (row.state, row.unmanaged, row.missed, row.alias, row.orphan)))),
+    ]
     if not row.slots:
         yield f"| {' | '.join([*first, '', '', '', '', '', '', _words(lease_words)])} |"
     for n, slot in enumerate(row.slots):

@@ -19,8 +19,12 @@ _SOON = 24.0
 
 
 def status_json(rows: Sequence[EndpointRow]) -> dict[str, Json]:
-    """{endpoints: [...]} as `schemas/status.json` describes it."""
-    return {"endpoints": [_json(row) for row in rows]}
+    """{endpoints: [...], orphans: [...]} as `schemas/status.json` describes it."""
+    found = [_json(row) for row in rows]
+    return {
+        "endpoints": [each for each in found if not each["orphan"]],
+        "orphans": [each for each in found if each["orphan"]],
+    }
 
 
 def _json(row: EndpointRow) -> dict[str, Json]:
@@ -45,13 +49,16 @@ def status_text(
 
 def status_summary(rows: Sequence[EndpointRow]) -> str:
     """One sentence: number of endpoints, number that receive traffic, problems, the lease that expires first."""
+    orphans = sum(bool(row.orphan) for row in rows)
+    rows = [row for row in rows if not row.orphan]
+    extra = f"; {count(orphans, 'orphan')}" if orphans else ""
     if not rows:
-        return "No endpoints."
+        return f"No endpoints{extra}."
     words = f"{count(len(rows), 'endpoint')}, {sum(receives_traffic(row) for row in rows)} receiving traffic"
     problems = [f"{row.key} is {row.state}" for row in rows if row.state not in (_SUCCEEDED, "absent")]
     problems += [f"the lease of {row.key} expired without a renewal" for row in rows if row.missed]
     problems += [f"the alias of {row.key} is wrong" for row in rows if row.alias]
-    words += f"; {', '.join(problems)}" if problems else ""
+    words += (f"; {', '.join(problems)}" if problems else "") + extra
     leased = sorted((row.hours_left, row.key) for row in rows if row.hours_left is not None)
     return words + (f"; next lease: {leased[0][1]} {lease_expiry(leased[0][0])}." if leased else ".")
 
@@ -93,6 +100,7 @@ def _endpoint(layout: Layout, row: EndpointRow) -> list[str]:
     if row.lock:
         words = f"locked: {row.lock.holds}" + (f"; lock id {row.lock.lock_id}" if row.lock.lock_id else "")
         lines += layout.flow([(words, Style.YELLOW)], indent=2)
+    lines += layout.line(row.orphan, Style.YELLOW, indent=2, hang=4) if row.orphan else []
     return lines + layout.line(row.scoring_uri, Style.DIM, indent=2) + _slots(layout, row.slots)
 
 

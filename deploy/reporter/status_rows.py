@@ -47,9 +47,10 @@ class EndpointRow:
     dedicated quota.
 
     Texts, empty if there is no problem: `alias`: what is wrong with the alias; `missed`: the lease expired without a
-    successor; `unmanaged`: this environment does not manage the endpoint. `gone_since`: when a missed
-    lease expired (ISO 8601), None if unknown. `lock`: the run that changes the endpoint now, None if there is none or
-    that cannot be read.
+    successor; `unmanaged`: this environment does not manage the endpoint; `orphan`: no entry of the file names it
+    (`key` is then that of the entry that is no longer in the file). `gone_since`: when a missed lease expired
+    (ISO 8601), None if unknown. `lock`: the run that changes the endpoint now, None if there is none or that cannot be
+    read.
     """
 
     key: str
@@ -65,6 +66,7 @@ class EndpointRow:
     missed: str = ""
     gone_since: str | None = None
     lock: LockRecord | None = None
+    orphan: str = ""
 
     @property
     def is_broken(self) -> bool:

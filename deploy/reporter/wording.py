@@ -97,7 +97,8 @@ def plan_summary(plan: Plan) -> str:
     same = sum(key not in changed for key in plan.endpoints) - len(plan.held)
     held = f"{count(len(plan.held), 'endpoint')} held back" if plan.held else ""
     if not any(step.changes for step in plan.steps):
-        reason = f"{held}." if held else "Azure matches the files."
+        orphans = f", except for {count(len(plan.orphans), 'orphan')}" if plan.orphans else ""
+        reason = f"{held}." if held else f"Azure matches the files{orphans}."
         return f"No changes. {reason}" + (f" {' and '.join(extras)} to run." if extras else "")
     changes = [f"{total[Verb.CREATE]} to create", f"{total[Verb.UPDATE]} to update", f"{total[Verb.DELETE]} to delete"]
     extras += [count(same, "endpoint") + " unchanged"] if same else []

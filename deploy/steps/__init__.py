@@ -94,6 +94,9 @@ STEP_TYPES: tuple[StepType, ...] = (
 SHOWN: tuple[StepType, ...] = (endpoint, deployment)
 """Step types whose facts `status` shows."""
 
+DELETED: tuple[StepType, ...] = (endpoint, roles, deployment, autoscale)
+"""Step types whose resources a deletion of the endpoint finds without its files."""
+
 ALL_STEP_TYPES: tuple[StepType, ...] = (*STEP_TYPES, export)
 """The step types above, and the one that only reap and renew use."""
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
-from deploy.cloud import endpoints, role_assignments, role_state
+from deploy.cloud import endpoints, response_schemas, role_assignments, role_state
 from deploy.cloud.connect import Cloud
 from deploy.cloud.error_translation import try_read
 from deploy.documents.pipeline import Role
@@ -183,6 +183,11 @@ def grants_access(step: Step) -> bool:
     return step.verb is Verb.CREATE
 
 
+def essence(step: Step) -> Json:
+    """What makes two steps the same after an interruption: not which other removals come first."""
+    return {name: value for name, value in step.body.items() if name != "after"}
+
+
 def run(cloud: Cloud, step: Step) -> Evidence | None:
     what = f"{step.verb} {step.address}"
     if UNSEEN in step.body:
@@ -190,6 +195,8 @@ def run(cloud: Cloud, step: Step) -> Evidence | None:
     if step.verb is Verb.DELETE and "endpoint" in step.body:
         return _remove_all(cloud, str(step.body["endpoint"]), what)
     if step.verb is Verb.DELETE:
+        if _is_of_other_entry(cloud, step, what):
+            return Evidence("it stays: another entry manages it now")
         _require_last(cloud, step, what)
         role_assignments.unassign(cloud, str(step.body["id"]), what=what)
         return None
@@ -222,6 +229,15 @@ def _may_stay(what: str, principal: str) -> CloudError:
     cure = f"{_READER} and run the command again"
     cure += f". Remove what still has the principal {principal} then" if principal else ""
     return CloudError(what, f"{_UNREADABLE}{own}", cure, code="AML252")
+
+
+def _is_of_other_entry(cloud: Cloud, step: Step, what: str) -> bool:
+    """Whether an entry that this run created describes the assignment of an orphan as its own."""
+    if "owner" not in step.body:
+        return False
+    row = cloud.arm.get(str(step.body["id"]), role_assignments.VERSION, what, response_schemas.Assignment)
+    mark = role_assignments.marked(row) if row else None
+    return mark is not None and mark.owner != step.body["owner"]
 
 
 def _require_last(cloud: Cloud, step: Step, what: str) -> None:

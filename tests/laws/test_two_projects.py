@@ -89,6 +89,7 @@ def every_command(world: World) -> dict[str, Callable[[], object]]:
         "plan": lambda: commands.plan(project, "law"),
         "apply": lambda: commands.apply(project, "law", **quiet()),
         "apply --cleanup": lambda: commands.apply(project, "law", cleanup=True, **quiet()),
+        "apply --prune": lambda: commands.apply(project, "law", prune=True, **quiet()),
         "rollback": lambda: commands.rollback(project, "law", ["mip"], **quiet()),
         "renew": lambda: commands.renew(project, "law", within=HOURS, show=world.said.append, **quiet()),
         "renew --in-place": lambda: commands.renew(
@@ -99,6 +100,7 @@ def every_command(world: World) -> dict[str, Callable[[], object]]:
         "adopt --from another": lambda: commands.adopt(project, "law", owners=["theirs/law/other"], **quiet()),
         "teardown": lambda: commands.teardown(project, "law", ["mip"], **quiet()),
         "teardown of all": lambda: commands.teardown(project, "law", **quiet()),
+        "teardown --prune": lambda: commands.teardown(project, "law", prune=True, **quiet()),
     }
 
 

@@ -1,5 +1,5 @@
-"""A client to kill: reads lines (`apply`, `rollback`, `renew` or `in-place`, and the folder of a project), runs each
-in a child, and prints the process id and the exit of the child.
+"""A client to kill: reads lines (`apply`, `prune`, `rollback`, `renew`, `in-place`, and a project's folder), runs
+each in a child, and prints the process id and the exit of the child.
 
 Heavy modules are imported before the first child starts, so a child starts fast.
 """
@@ -16,8 +16,9 @@ from azure.ai.ml import MLClient  # noqa: F401 - imported so that every child ha
 from deploy import commands
 
 
-def apply(root: str) -> int:
-    done = commands.apply(commands.Project(Path(root)), "law", approve=lambda *_: None, emit=lambda _: None)
+def apply(root: str, *, prune: bool = False) -> int:
+    ways: dict[str, Any] = {"approve": lambda *_: None, "emit": lambda _: None, "prune": prune}
+    done = commands.apply(commands.Project(Path(root)), "law", **ways)
     return int(done.report.exit)
 
 
@@ -35,7 +36,9 @@ def asked(line: str) -> int:
     word, _, root = line.partition(" ")
     if word == "rollback":
         return rollback(root)
-    return apply(root) if word == "apply" else renew(root, in_place=word == "in-place")
+    if word in ("apply", "prune"):
+        return apply(root, prune=word == "prune")
+    return renew(root, in_place=word == "in-place")
 
 
 def main() -> None:

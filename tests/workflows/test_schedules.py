@@ -6,6 +6,8 @@ import re
 import signal
 from typing import Any
 
+import yaml
+
 from deploy.emulator.seed import default_world
 from tests.workflows.runs import Run
 from tests.workflows.stage import Stage
@@ -80,6 +82,18 @@ def test_drift_fails_the_run(stage: Stage) -> None:
     assert run.codes.count(2) == 1
     assert [a["title"] for a in run.annotations if a["level"] == "error"] == ["Drift of dev"]
     assert "deployment/mip/blue" in "".join(run.summaries)
+
+
+def test_an_entry_that_was_removed_is_drift(stage: Stage) -> None:
+    """Its endpoint still runs: the summary has the steps that delete it."""
+    stage.deployed()
+    name = stage.endpoints()[0]["name"]
+    path = stage.commit() / "environments" / "dev.yml"
+    path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), "endpoints": {}}))
+    result, run = start(stage, "drift.yml")
+    assert result == "failure"
+    assert [a["title"] for a in run.annotations if a["level"] == "error"] == ["Drift of dev"]
+    assert f"endpoint/{name}" in "".join(run.summaries)
 
 
 def test_rollback_moves_traffic_to_the_previous_release(stage: Stage) -> None:

@@ -62,10 +62,12 @@ def step(address: str, *, attempts: int = 1, deadline: float = 0, wait: float = 
     return Step(Verb.UPDATE, addr(address), {}, "why", Retry(attempts, deadline, wait))
 
 
-def run(steps: list[Step], step_type: StepType, rescue: list[Step] | None = None, clock: Later | None = None):
+def run(
+    steps: list[Step], step_type: StepType, rescue: list[Step] | None = None, clock: Later | None = None, **more: Any
+):
     events: list[Event] = []
     cloud: Any = SimpleNamespace(arm=SimpleNamespace(requests=0), durations={})
-    plan = Plan("test", tuple(steps), tuple(rescue or ()))
+    plan = Plan("test", tuple(steps), tuple(rescue or ()), **more)
     report = executor.execute(plan, cloud, clock or Later(), events.append, step_types=[step_type])
     return report, events
 
@@ -97,6 +99,32 @@ def test_a_final_error_stops_its_endpoint_only() -> None:
         ("a/x/1", "failed"),
         ("a/x/2", "not_reached"),
         ("a/y/1", "done"),
+    ]
+    assert report.exit is Exit.STEP_FAILED
+
+
+ORPHANS = ({"address": "endpoint/old", "name": "old", "pruned": True}, {"address": "endpoint/x", "pruned": False})
+
+
+def test_orphans_are_deleted_after_everything_else() -> None:
+    """Whatever the order of the steps."""
+    step_type = StepType("a")
+    report, _ = run([step("a/old/1"), step("a/x/1"), step("a/y/1")], step_type, orphans=ORPHANS)
+
+    assert report.ok
+    assert [address for address, _ in step_type.ran][-1] == "a/old/1"
+
+
+def test_orphans_stay_when_something_failed() -> None:
+    """Clients may use an orphan until what replaces it is live."""
+    step_type = StepType("a", {"a/x/1": [trouble(later=False)]})
+    report, _ = run([step("a/x/1"), step("a/y/1"), step("a/old/1"), step("a/old/2")], step_type, orphans=ORPHANS)
+
+    assert [(str(o.address), o.state.value) for o in report.outcomes] == [
+        ("a/x/1", "failed"),
+        ("a/y/1", "done"),
+        ("a/old/1", "not_reached"),
+        ("a/old/2", "not_reached"),
     ]
     assert report.exit is Exit.STEP_FAILED
 

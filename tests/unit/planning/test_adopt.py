@@ -72,6 +72,18 @@ def test_a_third_owner_is_not_adopted() -> None:
     assert len(adopt(mixed, OTHER, "third/prod/mip").steps) == 3
 
 
+def test_a_removed_entry_of_this_environment_needs_no_from() -> None:
+    """After a rename of the key: also when an interrupted run has moved the tag of the endpoint already. Not an entry
+    that exists, and not one of another environment.
+    """
+    assert len(adopt(theirs("test/old"), rows=[row("test/old")]).steps) == 3
+    assert len(adopt({**theirs("test/old"), addr("endpoint/mip"): endpoint_body({"blue": 100})}).steps) == 1
+    two = replace(ENVIRONMENT, endpoints=("mip", "old"))
+    with pytest.raises(Refused, match="AML224"):
+        plan_adoption(two, [spec()], {spec().name: theirs("test/old")}, ())
+    assert refusal(theirs("prod/old"))
+
+
 @pytest.mark.parametrize("moved", [1, 2])
 def test_a_move_that_was_cut_off_is_finished(moved: int) -> None:
     """Endpoint, then deployments, then roles: what has moved already is not moved again."""

@@ -43,6 +43,17 @@ def test_json() -> None:
     assert [line["verdict"] for line in body["lines"]] == ["yes", "no", "unknown"]
 
 
+def test_orphans_are_notes() -> None:
+    """They do not refuse an apply, and JSON lists them."""
+    orphan = {"name": "a-b", "entry": "a", "address": "endpoint/a-b", "command": "x", "why_kept": "", "pruned": False}
+    found = Diagnosis("dev", LINES[::2], ("the weather",), (orphan,), ("1 orphan: a-b. Delete it with: x",))
+    body = reporter.doctor_json(found)
+    jsonschema.validate(body, json.loads((ROOT / "deploy" / "schemas" / "doctor.json").read_text()))
+
+    assert (body["ok"], body["orphans"]) == (True, [orphan])
+    assert "\nNote: 1 orphan: a-b. Delete it with: x\n" in reporter.doctor_text(found)
+
+
 def test_exit() -> None:
     """A refusal changes the exit code; an unknown verdict does not."""
     assert Diagnosis("dev", LINES, ()).exit is Exit.REFUSED

@@ -39,6 +39,8 @@ def test_lines_keep_their_length(name: str) -> None:
 def test_a_missed_lease_is_an_event_in_the_past() -> None:
     """With the time of its end and the command that recreates the endpoint; without a time there is no event."""
     row = EndpointRow("mip", "mip-a", "absent", missed="Azure deleted mip-a", gone_since=ENDS)
+    orphan = EndpointRow("old", "old-a", "Succeeded", lease_ends=ENDS, orphan="orphan: its entry is gone")
+    assert "old-a" not in status_ics([orphan], NOW, "dev"), "no entry can renew it"
     text = status_ics([row, EndpointRow("cxr", "cxr-a", "absent", missed="Azure deleted cxr-a")], NOW, "dev")
 
     assert text.count("BEGIN:VEVENT") == 1

@@ -51,6 +51,24 @@ def test_any_status_fits_its_schema(rows):
     STATUS.validate(json.loads(json.dumps(status_json(rows))))
 
 
+def test_orphans_have_a_list_of_their_own():
+    """A consumer of `endpoints` sees only those of the environment file."""
+    row = replace(g.ROWS[0], key="old", orphan="orphan: its entry is gone; delete it with: x")
+    body = status_json([*g.ROWS, row])
+    STATUS.validate(json.loads(json.dumps(body)))
+
+    assert [each["key"] for each in body["endpoints"]] == [each.key for each in g.ROWS]
+    assert [(each["key"], each["orphan"]) for each in body["orphans"]] == [("old", row.orphan)]
+
+
+def test_a_plan_with_orphans_fits_its_schema():
+    orphan = {"name": "a-b", "entry": "a", "address": "endpoint/a-b", "command": "x", "why_kept": "", "pruned": True}
+    body = plan_json(replace(g.PLAN, orphans=(orphan,)))
+    PLAN.validate(json.loads(json.dumps(body)))
+
+    assert body["orphans"] == [orphan]
+
+
 @pytest.mark.parametrize(("schema", "body"), [(PLAN, plan_json(g.PLAN)), (REPORT, report_json(g.REPORT))])
 def test_the_schemas_are_strict(schema, body):
     """A missing or unknown key is invalid."""

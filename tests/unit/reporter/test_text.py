@@ -259,6 +259,15 @@ def test_status_counts_endpoints_with_traffic_and_names_the_next_lease():
     assert status_text(()) == "No endpoints.\n"
 
 
+def test_an_orphan_is_no_endpoint_of_the_file():
+    """It is shown with the command that deletes it, and counted apart; the end of its lease needs no renewal."""
+    orphan = replace(g.ROWS[0], key="old", orphan="orphan: its entry is gone; delete it with: x")
+    lines = status_text([orphan]).splitlines()
+    assert "  orphan: its entry is gone; delete it with: x" in lines
+    assert lines[-1] == "No endpoints; 1 orphan."
+    assert "; 1 orphan; next lease: mip " in status_text([*g.ROWS, orphan], width=120).splitlines()[-1]
+
+
 def test_a_failed_endpoint_can_receive_traffic():
     """Only the deployments with traffic count; the endpoint's own state is printed beside it."""
     failed = [replace(row, state="Failed", lease_ends=None, hours_left=None) for row in g.ROWS[:1]]
