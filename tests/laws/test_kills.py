@@ -28,8 +28,8 @@ def _cases(stage: Stage, *, full: bool) -> list[tuple[str, dict[str, Any]]]:
     ends = {release: undisturbed(stage, release) for release in RELEASES}
     if full:
         arm = PLANES.index("arm")
-        return [(r, {"number": n}) for r, (_, _, fitting) in ends.items() for n in range(1, fitting[arm] + 1)]
-    changes = {r: sum(n for (_, path), n in end.sent.items() if "/providers/" in path) for r, (end, _, _) in ends.items()}
+        return [(r, {"plane": "arm", "number": n}) for r, (_, _, fitting) in ends.items() for n in range(1, fitting[arm] + 1)]
+    changes = {r: sum(n for (_, path), n in end.sent.items() if ".blob." not in path) for r, (end, _, _) in ends.items()}
     return [(release, {"plane": "arm", "mutating": True, "number": number}) for release, number in places(changes)]
 
 
