@@ -182,11 +182,14 @@ def rollback(
     events: Events = None,
     lock_timeout: LockTimeout = "0s",
     force_unlock: Annotated[
-        str, typer.Option("--force-unlock", metavar="LOCK_ID", help="Take the lock over from the run that holds it.")
-    ] = "",
+        list[str] | None,
+        typer.Option(
+            "--force-unlock", metavar="LOCK_ID", help="Take a lock over from the run that holds it. Repeatable."
+        ),
+    ] = None,
 ) -> None:
     """Move traffic back to the previous release. Probes that release first."""
-    flags = {"every": every, "to": to, "force_unlock": force_unlock}
+    flags = {"every": every, "to": to, "force_unlock": force_unlock or ()}
     invocation = Invocation("rollback", environment, endpoints or (), yes=yes, events=events, lock_timeout=lock_timeout)
     runner.run_plan_command(invocation, output_format, lambda commands, common: commands.rollback(**common, **flags))
 

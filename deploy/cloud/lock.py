@@ -7,6 +7,7 @@ sends it only if they last longer than the request may take.
 from __future__ import annotations
 
 import threading
+from collections.abc import Collection
 from contextlib import suppress
 from contextvars import ContextVar, copy_context
 from dataclasses import dataclass, field, replace
@@ -51,12 +52,12 @@ class Locks:
     _ended: threading.Event = field(default_factory=threading.Event)
     _renewer: threading.Thread | None = None
 
-    def take(self, record: LockRecord, instead_of: str = "") -> bool:
-        """Take the lock of `record.endpoint`; False if another run holds it. `instead_of`: the lock id of the run from
-        which it is taken over, if that run still holds it.
+    def take(self, record: LockRecord, instead_of: Collection[str] = ()) -> bool:
+        """Take the lock of `record.endpoint`; False if another run holds it. `instead_of`: the lock ids of runs from which
+        it is taken over, if one of them still holds it.
         """
         name, sent = record.endpoint, self.clock.monotonic()
-        taken = bool(instead_of) and self.store.change(name, instead_of, record.lock_id)
+        taken = any(self.store.change(name, each, record.lock_id) for each in instead_of)
         if not taken and not self.store.acquire(name, record.lock_id):
             return False
         self._held[name] = lock = _Lock(record, sent + SECONDS)

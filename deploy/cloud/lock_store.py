@@ -81,6 +81,7 @@ class LockStore(Protocol):
     def write(self, record: LockRecord) -> None: ...
     def remove(self, name: str, lock_id: str = "") -> None: ...
     def held(self) -> dict[str, LockRecord]: ...
+    def unused(self) -> list[str]: ...
 
 
 @dataclass
@@ -123,10 +124,16 @@ class BlobLeases:
             _done(lambda: self._blob(name).delete_blob(**lease, **_TIMEOUTS))
 
     def held(self) -> dict[str, LockRecord]:
+        return {name: self.read(name) for name, is_held in self._all().items() if is_held}
+
+    def unused(self) -> list[str]:
+        return [name for name, is_held in self._all().items() if not is_held]
+
+    def _all(self) -> dict[str, bool]:
+        """Endpoint -> whether its lock is held."""
         with _calling(FOLDER):
             blobs = self.container.list_blobs(name_starts_with=FOLDER, **_TIMEOUTS)
-            names = [blob.name.removeprefix(FOLDER) for blob in blobs if blob.lease.state in ("leased", "breaking")]
-        return {name: self.read(name) for name in names}
+            return {blob.name.removeprefix(FOLDER): blob.lease.state in ("leased", "breaking") for blob in blobs}
 
     def _blob(self, name: str) -> Any:
         return self.container.get_blob_client(FOLDER + name.lower())
@@ -186,10 +193,17 @@ class ContainerLeases:
             self.cloud.arm.delete(self._path(name), _ARM_STORAGE, f"delete the lock of {name}")
 
     def held(self) -> dict[str, LockRecord]:
+        return {record.endpoint.lower(): record for record, is_held in self._all() if is_held}
+
+    def unused(self) -> list[str]:
+        return [record.endpoint.lower() for record, is_held in self._all() if not is_held]
+
+    def _all(self) -> list[tuple[LockRecord, bool]]:
+        """The records of this workspace's locks, and whether each is held."""
         path = f"{self.account}/blobServices/default/containers"
         rows = self.cloud.arm.list(path, _ARM_STORAGE, "list the locks", _Container, **{"$filter": _CONTAINER})
-        taken = {row["id"].lower(): _record_of(row) for row in rows if row["properties"].get("leaseState") == "Leased"}
-        return {r.endpoint.lower(): r for where, r in taken.items() if self._path(r.endpoint).lower() == where}
+        found = [(row["id"].lower(), _record_of(row), row["properties"].get("leaseState") == "Leased") for row in rows]
+        return [(record, is_held) for where, record, is_held in found if self._path(record.endpoint).lower() == where]
 
     def _path(self, name: str) -> str:
         own = digest([self.cloud.workspace_id.lower(), name.lower()], 32)

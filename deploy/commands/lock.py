@@ -49,14 +49,14 @@ _RECENT = 86400.0
 
 @dataclass(frozen=True)
 class Run:
-    """The run that takes locks. `timeout`: seconds to wait for a lock; `take_over`: the lock id of the run to stop."""
+    """The run that takes locks. `timeout`: seconds to wait for a lock; `take_over`: the lock ids of runs to stop."""
 
     project: Project
     cloud: Cloud
     command: str
     emit: Emit
     timeout: float = 0.0
-    take_over: str = ""
+    take_over: Sequence[str] = ()
 
     def note(self, text: str) -> None:
         self.emit(Event(EventKind.NOTE, text=text))
@@ -175,14 +175,16 @@ def release(cloud: Cloud, name: str, lock_id: str) -> None:
     raise _impossible(name, reasons, "unlock")
 
 
-def remove_left(cloud: Cloud, names: Sequence[str]) -> None:
-    """Delete unused locks of endpoints that do not exist: a killed teardown leaves one."""
-    if cloud.environment.lock == "off" or not names:
+def remove_unused(cloud: Cloud) -> None:
+    """Delete the locks of endpoints that do not exist: a killed teardown leaves one. Those that are held stay."""
+    if cloud.environment.lock == "off":
         return
     with suppress(CloudError, NotAuthenticated):
         for store in lock_store.stores(cloud):
             with suppress(CloudError, NotAuthenticated):
-                run_parallel({name: partial(store.remove, name) for name in names}, 8)
+                unused = store.unused()
+                there = {name.lower() for name in endpoints.list_endpoints(cloud)} if unused else set()
+                run_parallel({name: partial(store.remove, name) for name in set(unused) - there}, 8)
                 return
 
 
@@ -260,8 +262,9 @@ def _take(run: Run, locks: Locks, record: LockRecord) -> Locks:
 def _busy(run: Run, name: str, holder: LockRecord) -> Locked:
     cure = "Wait until it ends, or use --lock-timeout 10m. If that run is dead, its lock ends within a minute"
     if holder.lock_id:
-        unlock = f"amldeploy force-unlock -e {run.cloud.environment.name} {name} {holder.lock_id}"
-        cure += f". To end a lock that is still renewed: {unlock}"
+        to = f"-e {run.cloud.environment.name} {name}"
+        stop = f"rollback {to} --force-unlock" if run.command == "rollback" else f"force-unlock {to}"
+        cure += f". To stop a run that is alive: amldeploy {stop} {holder.lock_id}"
     return Locked(f"{run.command} endpoint {name}", holder.holds, cure, code="AML670")
 
 

@@ -27,12 +27,12 @@ def rollback(
     approve: Approve,
     emit: Emit,
     lock_timeout: float = 0.0,
-    force_unlock: str = "",
+    force_unlock: Sequence[str] = (),
 ) -> Result:
     """Move all traffic to the previous release, or to release or commit `to`.
 
-    `every`: all endpoints; those without a previous release are skipped with a note. `force_unlock`: the id of the lock
-    to take over from the run that holds it, which stops at its next change.
+    `every`: all endpoints; those without a previous release are skipped with a note. `force_unlock`: the ids of
+    locks to take over from the runs that hold them, which stop at their next change.
     """
     selection.require_endpoints(only, every)
     environment, specs = validate(project, name, only)

@@ -14,7 +14,6 @@ from deploy.commands.orphans import read_orphans
 from deploy.commands.project import Project, validate
 from deploy.commands.result import Approve, Result, run_plan
 from deploy.config import selection
-from deploy.domain.arm import address
 from deploy.domain.plan import Plan
 from deploy.domain.spec import EndpointSpec, Environment
 from deploy.execution.executor import Emit
@@ -49,8 +48,7 @@ def teardown(
         run = lock.Run(project, cloud, "teardown", emit, lock_timeout)
         with lock.approved(run, make, approve, ask=environment.cloud != "local") as plan:
             result = run_plan(project, cloud, plan, "teardown", emit)
-        gone = {step.address for step in plan.steps if step.kind == "endpoint"}
-        lock.remove_left(cloud, [spec.name for spec in specs if address("endpoint", spec.key) not in gone])
+        lock.remove_unused(cloud)
         return result
 
 

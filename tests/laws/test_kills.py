@@ -6,6 +6,7 @@ Without `--laws full` it is killed only at requests that change something. Kills
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -27,10 +28,15 @@ def _cases(stage: Stage, *, full: bool) -> list[tuple[str, dict[str, Any]]]:
     """A release, and the number of the request at which the client is killed."""
     ends = {release: undisturbed(stage, release) for release in RELEASES}
     if full:
-        arm = PLANES.index("arm")
-        return [(r, {"plane": "arm", "number": n}) for r, (_, _, fitting) in ends.items() for n in range(1, fitting[arm] + 1)]
-    changes = {r: sum(n for (_, path), n in end.sent.items() if ".blob." not in path) for r, (end, _, _) in ends.items()}
+        lasts = {release: fitting[PLANES.index("arm")] for release, (_, _, fitting) in ends.items()}
+        return [(release, {"plane": "arm", "number": n}) for release in RELEASES for n in range(1, lasts[release] + 1)]
+    changes = {release: _changes(end.sent) for release, (end, _, _) in ends.items()}
     return [(release, {"plane": "arm", "mutating": True, "number": number}) for release, number in places(changes)]
+
+
+def _changes(sent: Mapping[tuple[str, str], int]) -> int:
+    """How many changes were sent to the Resource Manager; others went to storage."""
+    return sum(times for (_, path), times in sent.items() if ".blob." not in path)
 
 
 def test_killed(stage: Stage, victims: Victims, share: int, request: pytest.FixtureRequest) -> None:

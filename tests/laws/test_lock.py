@@ -15,8 +15,9 @@ from deploy import commands, emulator
 from deploy.errors import LOCK_LOST, Exit, Locked, Refused, StalePlan
 from deploy.execution.progress import Event, EventKind
 from deploy.planning.reaping import Rules
-from tests.laws.conftest import World
+from tests.laws.conftest import WORKSPACE, World
 from tests.order import Order
+from tests.outsider import Outsider
 
 CHANGING: dict[str, Callable[[World], object]] = {
     "apply": World.apply,
@@ -119,6 +120,16 @@ def test_a_lock_is_released_when_a_run_ends(world: World, store: str) -> None:
     assert locks_left(world) == []
 
 
+def test_a_teardown_deletes_the_lock_of_an_endpoint_that_is_gone(world: World, store: str) -> None:
+    """A killed teardown leaves the lock of an endpoint that it has deleted; the next one deletes it."""
+    assert store
+    assert world.apply().report.ok
+    Outsider().send("DELETE", f"/onlineEndpoints/{world.read(f'{WORKSPACE}/onlineEndpoints')[0]['name']}")
+    assert len(locks_left(world)) == 1
+    assert world.teardown().report.ok
+    assert locks_left(world) == []
+
+
 def locks_left(world: World) -> list[str]:
     """The paths of the blobs and containers of locks."""
     with closing(sqlite3.connect(world.state / "world.sqlite")) as file:
@@ -165,7 +176,7 @@ def test_a_run_that_lost_its_lock_writes_nothing_more(world: World, store: str, 
             assert commands.force_unlock(world.project, "law", "mip", lock.lock_id) == lock.endpoint
         else:
             back = commands.rollback(
-                world.project, "law", ["mip"], force_unlock=lock.lock_id, approve=approve, emit=world.watch
+                world.project, "law", ["mip"], force_unlock=[lock.lock_id], approve=approve, emit=world.watch
             )
             assert back.report.ok
             assert bool(back.report.outcomes) == (moment == "traffic"), "nothing was moved before"

@@ -66,7 +66,7 @@ def run(
     steps: list[Step], step_type: StepType, rescue: list[Step] | None = None, clock: Later | None = None, **more: Any
 ):
     events: list[Event] = []
-    cloud: Any = SimpleNamespace(arm=SimpleNamespace(requests=0), durations={})
+    cloud: Any = SimpleNamespace(arm=SimpleNamespace(requests=0), durations={}, locks=None)
     plan = Plan("test", tuple(steps), tuple(rescue or ()), **more)
     report = executor.execute(plan, cloud, clock or Later(), events.append, step_types=[step_type])
     return report, events
@@ -347,7 +347,7 @@ def full(wish: float = 60.0) -> Transient:
 
 def fall(steps: list[Step], step_type: StepType, fallback: list[Step], rescue: list[Step] | None = None):
     clock, events = Later(), []
-    cloud: Any = SimpleNamespace(arm=SimpleNamespace(requests=0), durations={})
+    cloud: Any = SimpleNamespace(arm=SimpleNamespace(requests=0), durations={}, locks=None)
     plan = Plan("test", tuple(steps), tuple(rescue or ()), fallback=tuple(fallback))
     return executor.execute(plan, cloud, clock, events.append, step_types=[step_type]), clock, events
 
