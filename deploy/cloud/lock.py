@@ -53,8 +53,8 @@ class Locks:
     _renewer: threading.Thread | None = None
 
     def take(self, record: LockRecord, instead_of: Collection[str] = ()) -> bool:
-        """Take the lock of `record.endpoint`; False if another run holds it. `instead_of`: the lock ids of runs from which
-        it is taken over, if one of them still holds it.
+        """Take the lock of `record.endpoint`; False if another run holds it. `instead_of`: the lock ids of runs from
+        which it is taken over, if one of them still holds it.
         """
         name, sent = record.endpoint, self.clock.monotonic()
         taken = any(self.store.change(name, each, record.lock_id) for each in instead_of)

@@ -262,9 +262,9 @@ def _take(run: Run, locks: Locks, record: LockRecord) -> Locks:
 def _busy(run: Run, name: str, holder: LockRecord) -> Locked:
     cure = "Wait until it ends, or use --lock-timeout 10m. If that run is dead, its lock ends within a minute"
     if holder.lock_id:
-        to = f"-e {run.cloud.environment.name} {name}"
-        stop = f"rollback {to} --force-unlock" if run.command == "rollback" else f"force-unlock {to}"
-        cure += f". To stop a run that is alive: amldeploy {stop} {holder.lock_id}"
+        unlock = f"amldeploy force-unlock -e {run.cloud.environment.name} {name} {holder.lock_id}"
+        unlock = f"repeat this command with --force-unlock {holder.lock_id}" if run.command == "rollback" else unlock
+        cure += f". To stop a run that is alive: {unlock}"
     return Locked(f"{run.command} endpoint {name}", holder.holds, cure, code="AML670")
 
 

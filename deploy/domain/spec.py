@@ -90,6 +90,7 @@ class EndpointSpec:
     files: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     renamed_from: str = ""
     service_limits: ServiceLimits = ServiceLimits()
+    lock: str = "required"  # of its environment
     probe_files: str = ""  # digest of the files that its probe reads
     warnings: tuple[Problem, ...] = ()  # what its files contain without effect
     siblings: tuple[EndpointSpec, ...] = ()  # the other entries of its environment file that are valid

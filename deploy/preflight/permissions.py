@@ -74,6 +74,9 @@ READ_REFERENCES = (
     f"{_GIVING}/read",
 )
 """Needed for checks only. Looked up in the permissions at the workspace, which include those of the scopes above it."""
+_CONTAINERS = "Microsoft.Storage/storageAccounts/blobServices/containers"
+LOCK = (f"{WORKSPACES}/datastores/listsecrets/action", f"{_CONTAINERS}/blobs/write", f"{_CONTAINERS}/lease/action")
+"""The rights of which one is enough to lock an endpoint. Roles on the storage account itself are not looked up."""
 SECRETS = (f"{WORKSPACES}/connections/listsecrets/action", f"{WORKSPACES}/metadata/secrets/read")
 _MINUTES = "a new role assignment takes up to 10 minutes to work"
 _ML_VERBS = tuple(f"{WORKSPACES}/*/{verb}" for verb in ("read", "action", "delete", "write"))
@@ -88,10 +91,12 @@ ROLES: tuple[tuple[str, Mapping[str, Json]], ...] = (
 
 
 def allows(blocks: Iterable[Mapping[str, Json]], action: str) -> bool:
-    """Whether any block contains the action and does not exclude it."""
+    """Whether any block contains the action, or data action, and does not exclude it."""
     return any(
-        _matches(block.get("actions") or (), action) and not _matches(block.get("notActions") or (), action)
+        _matches(block.get(kind) or (), action)
+        and not _matches(block.get(f"not{kind[0].upper()}{kind[1:]}") or (), action)
         for block in blocks
+        for kind in ("actions", "dataActions")
     )
 
 

@@ -42,7 +42,7 @@ from deploy.domain.report import Evidence
 from deploy.domain.spec import EndpointSpec
 from deploy.errors import CloudError
 from deploy.preflight.check_result import Verdict
-from deploy.preflight.permissions import Need
+from deploy.preflight.permissions import LOCK, Need
 from deploy.steps import (
     alias,
     autoscale,
@@ -182,6 +182,7 @@ def checks_of(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> list[S
     before = limits_check.check(spec, steps, facts)
     after = [step for each in (policy_check, reference_check, network_check) for step in each.check(spec, steps, facts)]
     needs = permissions_needed(spec, [*steps, *before, *after])
+    needs += [Need("workspace", LOCK, ("the lock",), is_required=False)] if spec.lock != "off" else []
     return [*before, *permission_check.check(spec, needs, facts), *after]
 
 
