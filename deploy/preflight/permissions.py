@@ -92,11 +92,11 @@ ROLES: tuple[tuple[str, Mapping[str, Json]], ...] = (
 
 def allows(blocks: Iterable[Mapping[str, Json]], action: str) -> bool:
     """Whether any block contains the action, or data action, and does not exclude it."""
+    kinds = (("actions", "notActions"), ("dataActions", "notDataActions"))
     return any(
-        _matches(block.get(kind) or (), action)
-        and not _matches(block.get(f"not{kind[0].upper()}{kind[1:]}") or (), action)
+        _matches(block.get(given) or (), action) and not _matches(block.get(without) or (), action)
         for block in blocks
-        for kind in ("actions", "dataActions")
+        for given, without in kinds
     )
 
 

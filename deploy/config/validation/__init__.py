@@ -195,8 +195,8 @@ def _spec(rendered: Rendered, environment: Environment, key: str, root: Path, pi
     spec = EndpointSpec(
         key, owner, str(rendered.folder), endpoint, deployments, releases, pipeline, traffic, files=files
     )
-    of_environment = {"service_limits": environment.service_limits, "lock": environment.lock}
-    return replace(spec, probe_files=_probe_files(rendered, pipeline), **of_environment)
+    limits, lock = environment.service_limits, environment.lock
+    return replace(spec, probe_files=_probe_files(rendered, pipeline), service_limits=limits, lock=lock)
 
 
 def _probe_files(rendered: Rendered, pipeline: Pipeline) -> str:
