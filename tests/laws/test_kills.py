@@ -6,13 +6,18 @@ Without `--laws full` it is killed only at requests that change something. Kills
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from deploy import commands, emulator
 from tests.laws.stage import Stage, Victims, end_state
 from tests.laws.test_faults import PLANES, RELEASES, places, undisturbed
+from tests.order import share_emulator
 
 SOME, ALL = 4, 40
 """The number of tests that share the cases: for mutating requests, and for all requests to Azure Resource Manager."""
@@ -63,3 +68,25 @@ def _broken(stage: Stage, victims: Victims, release: str, fits: dict[str, Any]) 
         "traffic was lawful at every event": not stage.broken,
     }
     return [promise for promise, kept in promises.items() if not kept]
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_killed_rollback_is_finished_from_another_folder(
+    stage: Stage, victims: Victims, number: int, tmp_path: Path
+) -> None:
+    """Law 4: the client is killed at a change of a rollback; a clone on another machine finishes it."""
+    stage.begin("2")
+    assert stage.apply().exit == 0
+    assert end_state(stage)["live"] == ["2"]
+    victims.kill_one(stage, {"plane": "arm", "mutating": True, "number": number}, at_work="rollback")
+    clone = shutil.copytree(stage.world.project.root, tmp_path / "clone", ignore=lambda *_: [".amldeploy"])
+    running = emulator.find(stage.state)
+    assert running
+    share_emulator(running, clone / ".amldeploy")
+    done = commands.rollback(
+        replace(stage.world.project, root=clone), "law", every=True, approve=lambda *_: None, emit=stage.watch
+    )
+
+    assert done.report.ok
+    assert end_state(stage)["live"] == ["1"]
+    assert not stage.broken

@@ -16,6 +16,7 @@ from deploy import commands, emulator
 from deploy.cli import app
 from deploy.cloud import response_schemas
 from deploy.errors import CloudError, Exit
+from deploy.planning.reaping import Rules
 from tests.laws.conftest import WORKSPACE, World
 
 
@@ -49,6 +50,33 @@ def test_apply_twice_is_apply_once(world: World, name: str) -> None:
     assert before > 0
     assert again.plan.steps == ()
     assert world.mutating() == before
+
+
+@pytest.mark.parametrize("verb", ["rollback", "teardown", "adopt", "reap"])
+def test_any_other_command_twice_is_once(world: World, verb: str) -> None:
+    """Law 1: the second run of a changing command sends no mutating request."""
+    file = world.project.root / "environments" / "law.yml"
+    (file.parent / "other.yml").write_text(file.read_text())
+    world.apply()
+    world.want(release="2")
+    world.apply()
+    common: dict[str, Any] = {"approve": lambda *_: None, "emit": world.watch}
+
+    def run() -> object:
+        if verb == "adopt":
+            return commands.adopt(world.project, "other", owners=["law/mip"], **common)
+        if verb == "reap":
+            rules = Rules(older_than=0.0, force=True)
+            return commands.reap(world.project, "law", rules, yes=True, show=world.said.append, **common)
+        if verb == "rollback":
+            return commands.rollback(world.project, "law", every=True, **common)
+        return commands.teardown(world.project, "law", **common)
+
+    start = world.mutating()
+    run()
+    once = world.mutating()
+    run()
+    assert start < once == world.mutating()
 
 
 def test_three_endpoints_in_parallel(world: World) -> None:
