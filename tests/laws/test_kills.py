@@ -70,15 +70,12 @@ def _broken(stage: Stage, victims: Victims, release: str, fits: dict[str, Any]) 
     return [promise for promise, kept in promises.items() if not kept]
 
 
-@pytest.mark.parametrize("number", [1, 2])
-def test_a_killed_rollback_is_finished_from_another_folder(
-    stage: Stage, victims: Victims, number: int, tmp_path: Path
-) -> None:
-    """Law 4: the client is killed at a change of a rollback; a clone on another machine finishes it."""
+def test_a_killed_rollback_is_finished_from_another_folder(stage: Stage, victims: Victims, tmp_path: Path) -> None:
+    """Law 4: the client is killed at the change of a rollback; a clone on another machine finishes it."""
     stage.begin("2")
     assert stage.apply().exit == 0
     assert end_state(stage)["live"] == ["2"]
-    victims.kill_one(stage, {"plane": "arm", "mutating": True, "number": number}, at_work="rollback")
+    assert victims.kill_one(stage, {"plane": "arm", "mutating": True}, at_work="rollback")
     clone = shutil.copytree(stage.world.project.root, tmp_path / "clone", ignore=lambda *_: [".amldeploy"])
     running = emulator.find(stage.state)
     assert running
