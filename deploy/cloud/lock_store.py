@@ -32,6 +32,8 @@ STORE = "workspaceblobstore"
 FOLDER = "amldeploy/locks/"
 _CONTAINER, _RECORD = "amldeploy-lock-", "record"
 _ARM_STORAGE = "2023-05-01"
+_CREATIONS = 3
+"""How often a blob is created; a teardown may delete it before it is leased."""
 _REFUSED = (409, 412)
 """The statuses of a lease call that the state of the lease does not allow; the documents disagree which one it is."""
 _TIMEOUTS = {"connection_timeout": 5, "read_timeout": 10}
@@ -92,11 +94,12 @@ class BlobLeases:
     words: str
 
     def acquire(self, name: str, lock_id: str) -> bool:
-        with suppress(_Absent):
-            return self._call(name, lock_id, lambda lease: lease.acquire(lease_duration=SECONDS))
-        with _calling(name):
-            _done(lambda: self._blob(name).upload_blob(b"{}", **_TIMEOUTS))
-        return self._call(name, lock_id, lambda lease: lease.acquire(lease_duration=SECONDS))
+        for _ in range(_CREATIONS):
+            with suppress(_Absent):
+                return self._call(name, lock_id, lambda lease: lease.acquire(lease_duration=SECONDS))
+            with _calling(name):
+                _done(lambda: self._blob(name).upload_blob(b"{}", **_TIMEOUTS))
+        return False
 
     def renew(self, name: str, lock_id: str) -> bool:
         return self._may_call(name, lock_id, lambda lease: lease.renew(**_TIMEOUTS))

@@ -12,7 +12,7 @@ import signal
 import sqlite3
 import subprocess
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -163,11 +163,17 @@ class Victims:
     process: subprocess.Popen[str]
 
     def kill_one(
-        self, stage: Stage, at: Mapping[str, Any], *, at_work: str = "apply", ends: Collection[int] = (0,)
+        self,
+        stage: Stage,
+        at: Mapping[str, Any],
+        *,
+        at_work: str = "apply",
+        ends: Collection[int] = (0,),
+        at_once: Callable[[], object] = lambda: None,
     ) -> bool:
         """Start a child and kill it while the answer to request `at` drips, so the request has taken effect. Return
         False when no request had this number; then the child has ended by itself, with one of the exit codes `ends`.
-        A minute passes after a kill, so that the lock of the child ends.
+        A minute passes after a kill, so that the lock of the child ends; `at_once` is called before.
         """
         stage.order({"kind": "drip", "seconds": HELD, **at})
         child = int(self._ask(f"{at_work} {stage.world.project.root}\n"))
@@ -175,6 +181,7 @@ class Victims:
         status = int(self._ask())
         stage.order()
         if killed:
+            at_once()
             pass_minute(stage.state)
         fine = status == signal.SIGKILL if killed else os.waitstatus_to_exitcode(status) in ends
         assert fine, f"{at_work}, at {at}: {killed=}, {status=}"
