@@ -172,10 +172,12 @@ def test_a_rollback_takes_the_lock_over_from_a_running_apply(stage: Stage) -> No
     def heard(run: Run, line: str) -> None:
         if not ends and run.process and re.search(r"shift  traffic/mip  done", line):
             run.process.send_signal(signal.SIGSTOP)
-            lock = re.search(r"amldeploy force-unlock -e dev \S+ (\S+)", rollback())
-            assert lock
-            rollback(lock[1].rstrip("."))
-            run.process.send_signal(signal.SIGCONT)
+            try:
+                lock = re.search(r"with --force-unlock ([0-9a-f-]+)", rollback())
+                assert lock
+                rollback(lock[1])
+            finally:
+                run.process.send_signal(signal.SIGCONT)
 
     run = stage.push(heard=heard)
     assert run.workflow("deploy.yml", {})[0] == "failure", "\n".join(run.log)
