@@ -156,7 +156,8 @@ def test_a_policy_that_is_assigned_after_the_plan_refuses_the_apply(tmp_path: Pa
     [failed] = [outcome for outcome in done.report.outcomes if outcome.error]
 
     assert (str(failed.address), (failed.error or {})["code"]) == ("policy/fresh-a", "AML247")
-    assert not any(row["mutating"] for row in emulator.requests(made.state))
+    changes = [row for row in emulator.requests(made.state) if row["mutating"] and ".blob." not in row["path"]]
+    assert changes == []
 
 
 def test_only_denials_refuse(tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ def test_inside_the_network_it_is_probed(tmp_path: Path) -> None:
 
 
 def test_a_network_that_is_lost_after_the_plan_refuses_the_apply(tmp_path: Path) -> None:
-    """The check before the first change connects again."""
+    """The second plan, under the lock, connects again."""
     made = private(tmp_path, "inside")
     with emulator.embed(made.state):
 
@@ -85,9 +85,9 @@ def test_a_network_that_is_lost_after_the_plan_refuses_the_apply(tmp_path: Path)
             (made.root / "outside.yml").write_text("settings: {caller_network: outside}\n")
             emulator.begin(made.state, world=made.root / "outside.yml")
 
-        done = commands.apply(made, "here", approve=leave, emit=lambda *_: None)
-    [failed] = [outcome for outcome in done.report.outcomes if outcome.error]
-    assert (str(failed.address), (failed.error or {})["code"]) == ("network/mip", "AML266")
+        with pytest.raises(Refused) as refused:
+            commands.apply(made, "here", approve=leave, emit=lambda *_: None)
+    assert [(each.address, each.code) for each in refused.value.findings] == [("network/mip", "AML266")]
 
 
 def test_from_none_is_no_probe(tmp_path: Path) -> None:
