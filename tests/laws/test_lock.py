@@ -273,3 +273,19 @@ def test_a_lost_answer_of_a_lease_call_heals(world: World, order: Order, store: 
     order.ask("POST", "faults", {"kind": "lose", "operation": operation, "number": 1, "times": 1})
     assert world.apply().report.ok
     assert lock_of(world) is None
+
+
+def test_a_storage_that_stops_answering_ends_all_writing(world: World, order: Order) -> None:
+    """Without a renewal a change is sent only while the lock lasts longer than the request may take; then exit 8."""
+    world.apply()
+    world.want(release="2")
+
+    def stop() -> None:
+        order.ask("POST", "faults", {"kind": "reset", "operation": "Blob_RenewLease", "times": "always"})
+        world.project.clock.sleep(20)
+
+    look = at("deployment", EventKind.STARTED, stop, world)
+    done = commands.apply(world.project, "law", approve=approve, emit=look)
+    assert done.report.exit is Exit.LOCKED
+    (error,) = [outcome.error for outcome in done.report.outcomes if outcome.error]
+    assert "it could not be renewed in time" in error["message"]
