@@ -29,7 +29,7 @@ from deploy.leasing import lineage, live_release
 from deploy.leasing.lineage import Renewal
 from deploy.planning import observe, planner
 from deploy.planning.build import target_of
-from deploy.preflight import guards
+from deploy.preflight import cost, guards
 from deploy.steps import export, needs_cores, roles
 
 _OUTAGE = "reach no endpoint until this step succeeds: renew again"
@@ -138,7 +138,7 @@ def _plan(
             successor.require_unprotected(each)
             siblings |= {} if in_place else {old.name: existing[old.name] for old in each.predecessors}
             plan = _renewal(environment, files.successor, each, existing, folder, in_place=in_place)
-            _require_instances(environment, [*planned, each], [*plans, plan], existing, siblings)
+            _require_guards(environment, [*planned, each], [*plans, plan], existing, siblings)
             plans.append(plan)
             planned.append(each)
         except Refused as error:
@@ -146,21 +146,22 @@ def _plan(
     return _merge(environment, plans), refused
 
 
-def _require_instances(
+def _require_guards(
     environment: Environment,
     renewals: Sequence[Renewal],
     plans: Sequence[Plan],
     existing: Mapping[str, Facts],
     siblings: Mapping[str, Facts],
 ) -> None:
-    """Raises Refused when all renewals together run more instances than the environment allows.
+    """Raises Refused when all renewals together run more instances, or cost more, than the environment allows.
 
     Unless the renewal is in place, a predecessor runs until its successor receives traffic.
     """
     new = [each.successor for each in renewals]
     steps = [step for plan in plans for step in plan.steps]
     facts = {spec.key: existing[spec.name] for spec in new}
-    if findings := guards.too_many(environment, new, facts, steps, siblings):
+    too_expensive, _ = cost.refused(environment, new, facts, steps, siblings)
+    if findings := [*guards.too_many(environment, new, facts, steps, siblings), *too_expensive]:
         raise Refused(findings)
 
 
@@ -174,6 +175,8 @@ def _merge(environment: Environment, plans: Sequence[Plan]) -> Plan:
         fallback=tuple(step for plan in plans for step in plan.fallback),
         target=target_of(environment),
         exposure=tuple(each for plan in plans for each in plan.exposure),
+        running={key: running for plan in plans for key, running in plan.running.items()},
+        prices=next((plan.prices for plan in plans if plan.prices), None),
     )
 
 
@@ -192,7 +195,9 @@ def _renewal(
     unguarded = replace(environment, guards=Guards(), protected=())
     plan = planner.plan_release(unguarded if renewal.serving else environment, [new], {new.key: facts})
     other = live_release.undeployed_releases(files, new) if renewal.serving else ""
-    plan = replace(plan, notes=(*plan.notes, *successor.notes(environment, renewal, existing, other)))
+    running = cost.running((each.key, existing[each.name]) for each in (*renewal.predecessors, new))
+    notes = successor.notes(environment, renewal, existing, other)
+    plan = replace(plan, notes=(*plan.notes, *notes), running=running)
     if renewal.serving:
         steps = (*successor.delete_stale(renewal, facts), *successor.without_idle_probes(new, plan.steps))
         plan = replace(plan, steps=steps, fallback=tuple(successor.without_idle_probes(new, plan.fallback)))

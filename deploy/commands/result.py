@@ -24,6 +24,7 @@ from deploy.domain.traffic_shares import shares
 from deploy.errors import CloudError, Exit
 from deploy.execution import executor
 from deploy.execution.executor import Emit
+from deploy.preflight import cost
 from deploy.steps import SHOWN
 
 Approve = Callable[[Plan, bool], None]
@@ -72,9 +73,10 @@ def run_plan(
     """Execute the plan and save its report in `save` or a new folder. `fail_fast`: endpoints that
     do not wait when the shared pool is full."""
     if not plan.steps:
-        return Result(plan, Report(plan.environment, plan.fingerprint, ()))
+        empty = Report(plan.environment, plan.fingerprint, ())
+        return Result(plan, replace(empty, cost=cost.after_run(plan, empty)))
     report = executor.execute(plan, cloud, cloud.clock, emit, jobs=jobs, fail_fast=fail_fast)
-    report = replace(report, provenance=_provenance(cloud, plan, report))
+    report = replace(report, provenance=_provenance(cloud, plan, report), cost=cost.after_run(plan, report))
     if cloud.locks:
         cloud.locks.gone |= _deleted(plan, report)
     try:

@@ -11,6 +11,7 @@ from deploy.documents.fields import (
     NAME,
     RESOURCE_GROUP,
     WORKSPACE,
+    Amount,
     Count,
     Document,
     Flag,
@@ -39,6 +40,7 @@ _PROJECT = (
 )
 
 
+_CURRENCY = "In the currency of the prices that a plan prints."
 _IDLE = "Idle slots of a blue/green rollout can still be deleted."
 
 
@@ -54,6 +56,16 @@ class GuardsDocument(Document):
         default=None,
         ge=0,
         description="Maximum number of instances of all endpoints of this file at the peak of a plan, with idle slots.",
+    )
+    max_hourly_cost: Amount | None = Field(
+        default=None,
+        description="Maximum cost per hour of all endpoints of this file at the peak of a plan, with idle slots. "
+        f"{_CURRENCY}",
+    )
+    max_monthly_cost: Amount | None = Field(
+        default=None,
+        description="Maximum cost per month (730 hours) of all endpoints of this file after a plan, with idle slots. "
+        f"{_CURRENCY}",
     )
     require_probe: Flag = Field(
         default=False, description="Refuse plans that move traffic to a release if pipeline.yml has no probe."

@@ -102,6 +102,8 @@ Retention = Annotated[
 Whole = Annotated[int, Strict()]
 Count = Annotated[int, Strict(), Field(le=2**31 - 1)]
 """A number without a documented limit: int32, as in Azure's OpenAPI documents, and as azure-ai-ml's durations allow."""
+Amount = Annotated[float, Strict(), Field(ge=0, le=2**31 - 1, allow_inf_nan=False)]
+"""An amount of money."""
 Flag = Annotated[bool, Strict()]
 Percent = Annotated[int, Strict(), Field(ge=0, le=100)]
 Scalar = Annotated[Any, AfterValidator(_scalar), WithJsonSchema({"type": ["string", "number", "boolean"]})]

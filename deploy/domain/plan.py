@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from deploy.domain.arm import Address, Json
+from deploy.domain.cost import Prices, Running
 from deploy.domain.digests import digest
 from deploy.domain.spec import EndpointSpec, Retry
 from deploy.redact import redact_secrets
@@ -107,6 +108,10 @@ class Plan:
     """Whether a release that was rolled back may be deployed again."""
     duration: Mapping[str, float] = field(default_factory=dict, compare=False)
     """Endpoint key -> seconds that its steps usually take; not in a plan file."""
+    running: Mapping[str, Running] = field(default_factory=dict, compare=False)
+    """Endpoint key -> the instances that run before the plan; not in a plan file."""
+    prices: Prices | None = field(default=None, compare=False)
+    """Prices in the workspace's region; None if they were not read. Not in a plan file."""
     orphans: tuple[Mapping[str, Json], ...] = field(default=(), compare=False)
     """Endpoints that no entry of the file names: see `orphans.as_json`."""
     target: Mapping[str, str] = field(default_factory=dict)  # cloud, subscription_id, ... see `build.target_of`

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from deploy.domain.arm import Address, Json
+from deploy.domain.cost import Cost
 from deploy.domain.plan import Verb
 from deploy.domain.provenance import Provenance
 from deploy.errors import BUG, CONFLICTS, LOCK_LOST, CloudError, DeployError, Exit, Refused
@@ -67,6 +68,8 @@ class Report:
     """INTERRUPTED or TERMINATED if the run was interrupted, else None."""
     provenance: Provenance | None = None
     """The commit of the files, the caller and the run; None without changes."""
+    cost: Cost | None = None
+    """What runs after the run, by its steps; None if the plan has no prices."""
 
     @property
     def ok(self) -> bool:

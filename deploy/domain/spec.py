@@ -18,6 +18,13 @@ class Guards:
     protected: bool = False
     max_instances: int | None = None
     require_probe: bool = False
+    max_hourly_cost: float | None = None
+    max_monthly_cost: float | None = None
+
+    @property
+    def counts_siblings(self) -> bool:
+        """Whether a guard counts the instances of all endpoints of the file."""
+        return any(limit is not None for limit in (self.max_instances, self.max_hourly_cost, self.max_monthly_cost))
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from deploy.domain.digests import digest, slow_digest
 from deploy.domain.plan import Plan, Step, by_endpoint, digest_world
 from deploy.domain.spec import EndpointSpec, Environment
 from deploy.errors import Finding, Refused
-from deploy.preflight import refusals
+from deploy.preflight import cost, refusals
 from deploy.redact import redact_secrets, secrets_in
 from deploy.steps import VOLATILE_FACTS
 
@@ -58,6 +58,8 @@ def build_plan(
             *(note for spec in specs for note in refusals.unmanaged(spec, own.get(spec.key, ()), facts[spec.key])),
         ),
         scoring_uris=tuple(filter(None, uris)),
+        running=cost.running(facts.items()),
+        prices=cost.prices(facts),
         target=target_of(environment, facts),
         sealed=sealed_of(environment, specs),
     )

@@ -38,9 +38,9 @@ def observe_siblings(
 ) -> dict[str, Facts]:
     """Endpoint name -> its deployments, of the file's endpoints that are not in `specs`.
 
-    Read only where guards.max_instances counts them: one list for each such endpoint.
+    Read only where guards.max_instances or a guard about cost counts them: one list for each such endpoint.
     """
-    if environment.guards.max_instances is None:
+    if not environment.guards.counts_siblings:
         return {}
     mine, keys = {spec.name for spec in specs}, {s.owner: s.key for spec in specs for s in (spec, *spec.siblings)}
     with cloud.arm.cached_reads():

@@ -19,7 +19,7 @@ from deploy.planning import autoscaling, fallback, slots
 from deploy.planning.build import build_plan
 from deploy.planning.orphans import Orphans, explained_findings, explained_steps
 from deploy.planning.slots import choose_slot
-from deploy.preflight import asset_versions, check_result, exposure, guards, headroom, limits, refusals
+from deploy.preflight import asset_versions, check_result, cost, exposure, guards, headroom, limits, refusals
 from deploy.steps import STEP_TYPES, StepType, checks_of, deployment, endpoint, grants_access, plan, probe, traffic
 
 
@@ -109,13 +109,15 @@ def draft_release(
     findings += [*beyond, *asset_versions.conflicts(steps)]
     findings += exposure.refused(environment, exposed, allowed=choices.allow_exposure)
     findings += guards.too_many(environment, specs, facts, steps, siblings or {})
+    too_expensive, unchecked = cost.refused(environment, specs, facts, steps, siblings or {})
     own_of, moved = by_endpoint(steps), () if choices.restored else specs
     unprobed = [spec for spec in moved if guards.moves_unprobed(spec, own_of.get(spec.key, ()), facts[spec.key])]
     refused, untested = guards.without_probe(environment, unprobed)
     notes = [refusals.forward_note(spec, own_of.get(spec.key, ()), facts[spec.key]) for spec in specs]
     notes += [note for spec in specs for note in fallback.notes(spec, fallback_steps, facts[spec.key])]
     notes += [*headroom.raisable_limits_exceeded(steps, environment.name), *warnings]
-    found, held = [*findings, *refused], tuple(each for each in held_back.values() if each)
+    notes += unchecked
+    found, held = [*findings, *too_expensive, *refused], tuple(each for each in held_back.values() if each)
     return Draft(steps, rescue, fallback_steps, found, tuple(filter(None, (*notes, *untested))), held, exposed)
 
 

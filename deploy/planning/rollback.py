@@ -22,7 +22,7 @@ from deploy.domain.traffic_shares import format_traffic, live_slot, served
 from deploy.errors import Finding, Refused
 from deploy.planning import autoscaling
 from deploy.planning.build import build_plan
-from deploy.preflight import check_result, guards, headroom, refusals
+from deploy.preflight import check_result, cost, guards, headroom, refusals
 from deploy.steps import autoscale, checks_of, probe, quota_check, traffic
 from deploy.text import count
 
@@ -204,6 +204,8 @@ def plan(
         notes += [f"{Address.parse(each.address).endpoint} is skipped: {each.cause}." for each in nowhere]
     findings += [*check_result.findings(steps), *headroom.limits_exceeded_together(steps)]
     findings += guards.too_many(environment, specs, facts, steps, siblings or {})
+    too_expensive, unchecked = cost.refused(environment, specs, facts, steps, siblings or {})
+    findings, notes = [*findings, *too_expensive], [*notes, *unchecked]
     return build_plan(environment, specs, steps, rescue, facts, findings, tuple(notes))
 
 

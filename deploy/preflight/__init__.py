@@ -5,6 +5,8 @@
     core_quota     cores that a plan needs: of a family, of the region, and of the workspace's own share
     alternatives   other sizes and regions with enough quota, cheapest first
     model_support  what the publisher of a model states about sizes and shared quota
+    instances      instances that run before, during and after the steps of a plan
+    cost           what a plan costs, and the guards about it
     limits         names, and the limits of endpoints, deployments and role assignments
     permissions    the actions that steps need, and whether a list of permissions allows them
     exposure       changes that open a resource to more networks or weaken its authentication

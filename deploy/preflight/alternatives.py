@@ -86,12 +86,12 @@ def _sources(region: Mapping[str, Json]) -> dict[str, Json]:
 
 
 def price(size: Mapping[str, Json]) -> tuple[float | None, str]:
-    """Price and currency of an hour of a dedicated Linux machine; (None, "") if it is unknown."""
+    """Price and currency of an hour of a dedicated Linux machine; (None, "") if it is unknown. Zero is no price."""
     answer = size.get("estimatedVMPrices") or {}
     found = [
         float(value["retailPrice"])
         for value in answer.get("values") or ()
-        if (value.get("osType"), value.get("vmTier")) == ("Linux", "Standard") and value.get("retailPrice") is not None
+        if (value.get("osType"), value.get("vmTier")) == ("Linux", "Standard") and (value.get("retailPrice") or 0) > 0
     ]
     return (min(found), str(answer.get("billingCurrency") or "")) if found else (None, "")
 

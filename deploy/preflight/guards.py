@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from deploy.diff import autoscale_settings
-from deploy.domain.arm import Facts, address, capacity_of, facts_of, release_of
+from deploy.domain.arm import Facts, Json, address, release_of
+from deploy.domain.cost import Instances, Running
 from deploy.domain.plan import Step, Verb
 from deploy.domain.spec import EndpointSpec, Environment
 from deploy.domain.traffic_shares import served
 from deploy.errors import Finding
+from deploy.preflight import instances
 from deploy.text import count
 
 Counts = Mapping[tuple[str, str], int]
@@ -72,8 +73,8 @@ def too_many(
     parts = {key: (sum(peak.values()), _added(peak)) for key, peak in peaks.items()}
     chosen, others = {s.key for s in specs}, {s.key: s for spec in specs for s in spec.siblings}
     for key in sorted({*others, *(a.endpoint for each in siblings.values() for a in each)}):
-        there = {pair: n for each in siblings.values() for pair, n in _running(each, key).items()}
-        requested = 0 if key in chosen or key not in others else instances(others[key])
+        there = {pair: n for each in siblings.values() for pair, n in _counts(instances.running(each, key)).items()}
+        requested = 0 if key in chosen or key not in others else _requested(others[key])
         runs = sum(there.values())
         words = f"{_added(there)} running" if runs and runs >= requested else f"{requested} in its files"
         n, summary = parts.get(key, (0, ""))
@@ -92,66 +93,48 @@ def peak_instances(
 ) -> dict[str, Counts]:
     """Endpoint key -> the instances of its deployments at the moment when most of them run, idle slots included.
 
-    `facts`: endpoint key -> what exists; `steps`: of any plan, in their order. What exists counts until a step deletes
-    it, what a step creates or scales up counts from then on. Endpoints are changed side by side, so the peak of a plan
-    is the sum over all endpoints. What a rescue or a fallback does is not counted: both delete before they create.
+    `facts`: endpoint key -> what exists; `steps`: of any plan, in their order. Endpoints are changed side by side, so
+    the peak of a plan is the sum over all endpoints. What a rescue or a fallback does is not counted: both delete
+    before they create.
     """
-    return {spec.key: _peak(_running(facts.get(spec.key) or {}, spec.key), spec, steps) for spec in specs}
+    found = {}
+    for spec in specs:
+        own = [step for step in steps if step.endpoint == spec.key and step.changes]
+        moments = instances.states(instances.running(facts.get(spec.key) or {}, spec.key), own)
+        found[spec.key] = max(map(_counts, moments), key=lambda counts: sum(counts.values()))
+    return found
 
 
-def _peak(running: Counts, spec: EndpointSpec, steps: Sequence[Step]) -> Counts:
-    most, now = running, dict(running)
-    for step in (s for s in steps if s.endpoint == spec.key and s.changes):
-        if step.verb is Verb.DELETE and step.kind in ("deployment", "endpoint"):
-            gone = set(_named(step)) if step.kind == "deployment" else {k for k in now if k[0] == step.body["name"]}
-            now = {pair: n for pair, n in now.items() if pair not in gone}
-        now |= _named(step)
-        most = dict(now) if sum(now.values()) > sum(most.values()) else most
-    return most
-
-
-def _named(step: Step) -> dict[tuple[str, str], int]:
-    """The deployment that a step leaves, and its instances; empty for a step that does not change them. Under an
-    autoscale setting it can have as many as its limits allow.
-    """
-    body = step.body
-    if step.kind == "autoscale" and step.verb is not Verb.DELETE and "profiles" in body:
-        found = autoscale_settings.limits(body)
-        return {(str(body["endpoint"]), str(body["name"])): found[1]} if found else {}
-    if step.kind != "deployment":
-        return {}
-    if _writes(step):
-        document = body["document"]
-        return {(str(document["endpoint_name"]), str(document["name"])): int(document["instance_count"])}
-    pair = (str(body.get("endpoint")), str(body.get("name")))
-    return {pair: 0} if step.verb is Verb.DELETE else {pair: int(body["count"])} if "count" in body else {}
-
-
-def _running(facts: Facts, key: str) -> dict[tuple[str, str], int]:
-    """The deployments of an endpoint's facts, under the endpoint's name, from their ids."""
-    return {
-        (str(body["id"]).split("/")[-3], str(body["name"])): capacity_of(body)
-        for body in facts_of(facts, "deployment", key).values()
-    }
+def _counts(running: Running) -> Counts:
+    return {pair: each.most for pair, each in running.items()}
 
 
 def _grows(step: Step, facts: Mapping[str, Facts]) -> bool:
     """Whether a step creates a deployment, or writes one without fewer instances."""
     if step.kind not in ("deployment", "autoscale") or step.verb is Verb.DELETE:
         return False
-    held = (facts.get(step.endpoint) or {}).get(address("deployment", step.endpoint, step.address.name))
-    before = capacity_of(held)
-    return any(after >= before for after in _named(step).values())
+    now = instances.running(facts.get(step.endpoint) or {}, step.endpoint)
+    then = instances.after(now, step)
+    return then is not now and any(
+        each.most >= held.most
+        for pair, each in then.items()
+        if pair[1] == step.address.name
+        for held in [now.get(pair, Instances("", 0))]
+    )
 
 
-def instances(spec: EndpointSpec) -> int:
+def _requested(spec: EndpointSpec) -> int:
     """The instances that the files of an endpoint request, or allow autoscale to run."""
-    most = (spec.pipeline.scale and spec.pipeline.scale.max) or 0
-    return sum(max(int(document["instance_count"]), most) for document in spec.deployments)
+    return sum(most_requested(spec, document) for document in spec.deployments)
+
+
+def most_requested(spec: EndpointSpec, document: Mapping[str, Json]) -> int:
+    """The instances that the files request for a deployment, or allow autoscale to run."""
+    return max(int(document["instance_count"]), (spec.pipeline.scale and spec.pipeline.scale.max) or 0)
 
 
 def _asks(specs: Sequence[EndpointSpec]) -> int:
-    return sum(instances(spec) for spec in {s.key: s for spec in specs for s in (*spec.siblings, spec)}.values())
+    return sum(_requested(spec) for spec in {s.key: s for spec in specs for s in (*spec.siblings, spec)}.values())
 
 
 def _added(counts: Counts) -> str:

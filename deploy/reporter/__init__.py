@@ -9,6 +9,7 @@ passes through `sanitize`, and secrets are hidden in each format.
     markdown, json_documents        for pull requests; as JSON
     html, timeline                  the report as one HTML page (templates/report.html.j2); time of each step
     workflow_commands, jobsummary   for a job of GitHub Actions
+    cost                            costs in words and as JSON
     origin                          commit, user, time and run of a deployment
     files                           the files of a report and of `render`
 """

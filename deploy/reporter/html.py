@@ -16,6 +16,7 @@ from deploy.domain.arm import Json
 from deploy.domain.plan import Plan
 from deploy.domain.report import Outcome, Report, State
 from deploy.redact import redact_secrets
+from deploy.reporter.cost import running_cost
 from deploy.reporter.origin import origin_words
 from deploy.reporter.problems import diagnosis_lines
 from deploy.reporter.timeline import timeline_chart
@@ -54,6 +55,7 @@ def report_html(report: Report, plan: Plan | None = None) -> str:
         target=target(plan) if plan else "",
         origin=", ".join(origin_words(report.provenance)) if report.provenance else "",
         run_url=report.provenance.run_url if report.provenance else "",
+        cost=running_cost(report.cost),
         fingerprint=report.fingerprint,
         exposure_title=EXPOSURE,
         exposure=exposure_lines(plan) if plan else [],

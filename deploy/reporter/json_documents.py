@@ -16,6 +16,7 @@ from deploy.domain.plan import Plan, Step, digest_world
 from deploy.domain.report import Outcome, Report
 from deploy.errors import Place, Problem, SpecError
 from deploy.redact import redact_secrets
+from deploy.reporter.cost import cost_json, plan_cost_json
 from deploy.reporter.origin import origin_json
 
 _CURE = "Create a new plan file: amldeploy plan -e ENVIRONMENT --out FILE"
@@ -79,6 +80,7 @@ def report_json(report: Report) -> dict[str, Json]:
             "outcomes": [_outcome(outcome) for outcome in report.outcomes],
             "requests": report.requests,
             "seconds": round(report.seconds, 3),
+            "cost": cost_json(report.cost),
             "provenance": origin_json(report.provenance) if report.provenance else None,
         }
     )
@@ -106,6 +108,7 @@ def _plan(plan: Plan) -> dict[str, Any]:
         "allow_exposure": plan.allow_exposure,
         "stays": list(plan.stays),
         "orphans": [dict(each) for each in plan.orphans],
+        "cost": plan_cost_json(plan),
         "duration": {key: round(seconds, 1) for key, seconds in plan.duration.items()},
     }
 

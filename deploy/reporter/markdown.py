@@ -14,6 +14,7 @@ from deploy.domain.plan import Plan, Step, Verb
 from deploy.domain.provenance import Provenance
 from deploy.domain.report import Outcome, Report, State
 from deploy.errors import DeployError
+from deploy.reporter.cost import plan_cost, running_cost
 from deploy.reporter.details import fields, unchanged
 from deploy.reporter.origin import origin_words
 from deploy.reporter.problems import diagnosis_lines, error_text
@@ -62,6 +63,7 @@ def plan_markdown(plan: Plan) -> str:
         f"### Plan for {_code(plan.environment)}",
         f"**{_words(plan_summary(plan))}**",
         _words(target(plan)),
+        _words(plan_cost(plan)),
         _exposure(plan),
         _caution([str(step.address) for step in plan.steps if step.verb is Verb.DELETE]),
         _table(["", "step", "reason"], plan.steps, 26_000, _step),
@@ -87,6 +89,7 @@ def report_markdown(report: Report, plan: Plan | None = None) -> str:
         f"### Report for {_code(report.environment)}",
         f"**{_words(report_summary(report))}**",
         _origin(report.provenance) if report.provenance else "",
+        _words(running_cost(report.cost)),
         "\n\n".join(_within(failed, 25_000, "And {} more.", _error)),
         _table(head, own, 28_000, _outcome),
         f"#### {RESCUE}\n\n{_table(head, rescue, 2_000, _outcome)}" if rescue else "",

@@ -7,6 +7,7 @@ from itertools import chain
 
 from deploy.domain.plan import Plan, Step, Verb
 from deploy.domain.report import Outcome, Report, State
+from deploy.reporter.cost import plan_cost, running_cost
 from deploy.reporter.details import fields, unchanged, unchanged_fields
 from deploy.reporter.layout import Layout, Style, cells
 from deploy.reporter.problems import outcome_error
@@ -85,6 +86,7 @@ def plan_text(
         layout.lines([f"Note: {note}" for note in plan.notes], Style.YELLOW, hang=6),
         _section(layout, HELD_BACK, layout.lines(map(held_back_text, plan.held), indent=2, hang=4)),
         layout.flow([("Legend:", Style.DIM), *legend], indent=0) if legend else [],
+        layout.line(plan_cost(plan), Style.DIM),
         layout.line(plan_duration(plan), Style.DIM),
         layout.line(f"Next: {hint}", Style.DIM) if hint else [],
         layout.line(plan_summary(plan), Style.BOLD if any(step.changes for step in plan.steps) else Style.GOOD),
@@ -114,6 +116,7 @@ def report_text(
         list(chain.from_iterable(each for rescue, each in lines if not rescue)),
         _section(layout, RESCUE, chain.from_iterable(each for rescue, each in lines if rescue)),
         _section(layout, REMAINING_ASSETS_TITLE, layout.lines(remaining_assets(plan) if plan else (), indent=2)),
+        layout.line(running_cost(report.cost), Style.DIM),
         layout.line(report_summary(report), Style.GOOD if report.ok else Style.BAD),
     ]
     return join_blocks(blocks)
