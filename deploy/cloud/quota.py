@@ -18,24 +18,19 @@ def read_region(cloud: Cloud, region: str) -> dict[str, Json]:
     limit, `own` those of this workspace, `quotas` the workspace's own limits. Low-priority rows, which have the same
     names and differ by their type, are left out. `unanswered`: missing response -> reason.
     """
-    place = (
-        f"/subscriptions/{cloud.environment.subscription_id}"
-        f"/providers/Microsoft.MachineLearningServices/locations/{region}"
-    )
+    place = _place(cloud, region)
     what = f"read the quota of {region}"
     usages, no_usages = try_read(lambda: cloud.arm.list(f"{place}/usages", VERSION, what, response_schemas.Usage))
     quotas, no_quotas = usages, no_usages  # without permission for the one there is none for the other
     if usages:
         own = f"read the workspace quota of {region}"
         quotas, no_quotas = try_read(lambda: cloud.arm.list(f"{place}/quotas", VERSION, own, response_schemas.Usage))
-    all_sizes = f"read the sizes of {region}"
-    sizes, no_sizes = try_read(lambda: cloud.arm.find(f"{place}/vmSizes", VERSION, all_sizes, response_schemas.Size))
-    absent = "does not exist" if sizes is None else ""
-    reasons = {"vmSizes": no_sizes or absent, "usages": no_usages, "quotas": no_quotas}
+    sizes, no_sizes = read_sizes(cloud, region)
+    reasons = {"vmSizes": no_sizes, "usages": no_usages, "quotas": no_quotas}
     whole = [r for r in usages or () if "/workspaces/" not in _word(r, "id") and "dedicatedcores" in _word(r, "type")]
     return {
         "region": region,
-        "sizes": {row["name"].lower(): row for row in sizes} if sizes is not None else None,
+        "sizes": sizes,
         "usages": {family(row["name"]["value"]): row for row in whole} if usages is not None else None,
         "own": {family(row["name"]["value"]): row for row in usages or () if _of_workspace(cloud, row)},
         "quotas": None
@@ -43,6 +38,20 @@ def read_region(cloud: Cloud, region: str) -> dict[str, Json]:
         else {family(row["name"]["value"]): row for row in quotas if _of_workspace(cloud, row)},
         "unanswered": {name: why for name, why in reasons.items() if why},
     }
+
+
+def read_sizes(cloud: Cloud, region: str) -> tuple[dict[str, Json] | None, str]:
+    """The sizes of a region by lower-case name, with their prices; or None and the reason."""
+    what, path = f"read the sizes of {region}", f"{_place(cloud, region)}/vmSizes"
+    sizes, reason = try_read(lambda: cloud.arm.find(path, VERSION, what, response_schemas.Size))
+    if sizes is None:
+        return None, reason or "does not exist"
+    return {row["name"].lower(): row for row in sizes}, ""
+
+
+def _place(cloud: Cloud, region: str) -> str:
+    subscription = cloud.environment.subscription_id
+    return f"/subscriptions/{subscription}/providers/Microsoft.MachineLearningServices/locations/{region}"
 
 
 def _of_workspace(cloud: Cloud, row: Json) -> bool:

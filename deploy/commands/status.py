@@ -6,19 +6,22 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from deploy import reporter
+from deploy.cloud import endpoints, quota
 from deploy.cloud.connect import Cloud
 from deploy.commands import lock
 from deploy.commands.orphans import orphan_rows
 from deploy.commands.project import Project, validate
 from deploy.commands.result import status_rows
+from deploy.domain.cost import Cost, Prices
 from deploy.domain.spec import EndpointSpec, Environment
+from deploy.preflight import cost
 
 
 def status(project: Project, name: str, only: Sequence[str] = ()) -> list[reporter.EndpointRow]:
     """One row for each endpoint; the lease that ends first comes first. Orphans come last."""
     environment, specs = validate(project, name, only)
     with project.connect(environment) as cloud:
-        return _rows(cloud, environment, specs, only)
+        return _rows(cloud, environment, specs, only, {})
 
 
 def watch(
@@ -31,17 +34,38 @@ def watch(
 ) -> None:
     """Call `show` with the rows every `every` seconds, until an interrupt."""
     environment, specs = validate(project, name, only)
+    prices: dict[str, Prices] = {}
     with project.connect(environment) as cloud:
         while True:
-            show(_rows(cloud, environment, specs, only, aliases=False))  # GitHub limits reads of its variables
+            show(_rows(cloud, environment, specs, only, prices, aliases=False))  # GitHub limits reads of its variables
             project.clock.sleep(every)
 
 
 def _rows(
-    cloud: Cloud, environment: Environment, specs: Sequence[EndpointSpec], only: Sequence[str], *, aliases: bool = True
+    cloud: Cloud,
+    environment: Environment,
+    specs: Sequence[EndpointSpec],
+    only: Sequence[str],
+    prices: dict[str, Prices],
+    *,
+    aliases: bool = True,
 ) -> list[reporter.EndpointRow]:
     with cloud.arm.cached_reads():
         locks = lock.held_locks(cloud)
         rows = status_rows(cloud, specs, aliases=aliases, locks=locks)
         orphans = orphan_rows(cloud, environment, specs, only)
-        return [*rows, *(replace(row, lock=(locks or {}).get(row.name.lower())) for row in orphans)]
+        rows += [replace(row, lock=(locks or {}).get(row.name.lower())) for row in orphans]
+        return [_with_cost(cloud, row, prices) for row in rows]
+
+
+def _with_cost(cloud: Cloud, row: reporter.EndpointRow, prices: dict[str, Prices]) -> reporter.EndpointRow:
+    """The row with what its instances cost now. `prices`: those of the regions that were read before."""
+    if not any(slot.instances for slot in row.slots):
+        return row
+    body = endpoints.list_endpoints(cloud).get(row.name) or {}
+    region = str(body.get("location") or cloud.workspace()["location"]).lower().replace(" ", "")
+    if region not in prices:
+        prices[region] = cost.prices_of_sizes(region, *quota.read_sizes(cloud, region))
+    known = prices[region]
+    parts = [known.of(slot.instance_type, slot.instances, slot.instances) for slot in row.slots]
+    return replace(row, cost=sum(parts, Cost(currency=known.currency)))

@@ -43,17 +43,19 @@ Running = Mapping[tuple[str, str], Instances]
 class Cost:
     """A cost per hour: from `least` to `most`, which differ where autoscale or a failed step leaves it open.
 
-    `unknown`: sizes without a price. The numbers do not contain them.
+    `unknown`: sizes without a price. The numbers do not contain them. `problem`: why no price is known, if none is.
     """
 
     least: Decimal = NOTHING
     most: Decimal = NOTHING
     currency: str = ""
     unknown: tuple[str, ...] = ()
+    problem: str = ""
 
     def __add__(self, other: Cost) -> Cost:
         sizes = tuple(sorted({*self.unknown, *other.unknown}))
-        return Cost(self.least + other.least, self.most + other.most, self.currency or other.currency, sizes)
+        currency, problem = self.currency or other.currency, self.problem or other.problem
+        return Cost(self.least + other.least, self.most + other.most, currency, sizes, problem)
 
     def minus(self, other: Cost) -> Cost:
         """The difference to a cost that is exact."""
@@ -72,7 +74,7 @@ class Prices:
         """The cost of `least` to `most` instances of a size. An unknown price counts only if there may be instances."""
         price = self.hourly.get(size.lower())
         if price is None:
-            return Cost(currency=self.currency, unknown=(size,) if most else ())
+            return Cost(currency=self.currency, unknown=(size,), problem=self.problem) if most else Cost()
         return Cost(price * least, price * most, self.currency)
 
     def total(self, running: Iterable[Instances]) -> Cost:

@@ -42,9 +42,13 @@ class PlanCost:
 
 def prices_of_region(region: Mapping[str, Json]) -> Prices:
     """The prices in a region ({region, sizes, unanswered})."""
-    sizes = region["sizes"]
+    return prices_of_sizes(str(region["region"]), region["sizes"], str(region["unanswered"].get("vmSizes") or ""))
+
+
+def prices_of_sizes(region: str, sizes: Mapping[str, Json] | None, problem: str) -> Prices:
+    """The prices in a region, from its vmSizes by lower-case name; None with the reason if they could not be read."""
     if sizes is None:
-        return Prices(problem=f"vmSizes of {region['region']} {region['unanswered'].get('vmSizes') or ''}".strip())
+        return Prices(problem=f"vmSizes of {region} {problem}".strip())
     found = {name: alternatives.price(size) for name, size in sizes.items()}
     known = {name: Decimal(str(price)) for name, (price, _) in found.items() if price is not None}
     return Prices(next((currency for _, currency in found.values() if currency), ""), known)
@@ -83,9 +87,8 @@ def _of_steps(known: Prices, now: Running, steps: Sequence[Step]) -> PlanCost:
     moments = list(instances.states(now, [step for step in steps if step.changes]))
     costs = [known.total(each.values()) for each in moments]
     idle = known.total(each for each in moments[-1].values() if not each.serves)
-    unknown = tuple(sorted({size for each in costs for size in each.unknown}))
-    most = max(costs, key=lambda each: each.most)
-    return PlanCost(known.now(now.values()), costs[-1], Cost(most.most, most.most, known.currency, unknown), idle)
+    peak, every = max(costs, key=lambda each: each.most), sum(costs, Cost())
+    return PlanCost(known.now(now.values()), costs[-1], replace(every, least=peak.most, most=peak.most), idle)
 
 
 def total(plan: Plan) -> PlanCost | None:

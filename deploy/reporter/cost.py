@@ -19,11 +19,8 @@ def plan_cost(plan: Plan) -> str:
     instances.
     """
     found = planned.total(plan)
-    if found is None or plan.prices is None:
+    if found is None:
         return ""
-    if plan.prices.problem or not (found.peak.most or found.now.most):
-        why = plan.prices.problem or f"no price of {', '.join(found.peak.unknown)}"
-        return f"Cost: unknown ({why})."
     words = [cost_words(found.after)]
     is_known = not found.now.unknown and not found.after.unknown
     if is_known and (found.after.least, found.after.most) == (found.now.least, found.now.most):
@@ -45,13 +42,12 @@ def running_cost(cost: Cost | None) -> str:
 
 
 def cost_words(cost: Cost) -> str:
-    """`3.67 USD an hour, 2681.29 USD a month (730 h)`; with `at least` if a price is unknown."""
-    missing = f"the price of {', '.join(cost.unknown)} is unknown"
+    """`3.67 USD an hour, 2681.29 USD a month (730 h)`; with `at least`, or `unknown`, if a price is unknown."""
+    missing = f" ({cost.problem or 'no price of ' + ', '.join(cost.unknown)})" if cost.unknown else ""
     if cost.unknown and not cost.most:
-        return f"unknown: {missing}"
+        return f"unknown{missing}"
     least = "at least " if cost.unknown else ""
-    words = f"{least}{_range(cost)} an hour, {least}{_range(cost, HOURS)} a month ({HOURS} h)"
-    return f"{words}; {missing}" if cost.unknown else words
+    return f"{least}{_range(cost)} an hour, {least}{_range(cost, HOURS)} a month ({HOURS} h){missing}"
 
 
 def hourly_words(cost: Cost) -> str:
@@ -60,7 +56,7 @@ def hourly_words(cost: Cost) -> str:
 
 
 def cost_json(cost: Cost | None) -> Json:
-    """{currency, hourly, monthly, max_hourly, max_monthly, unknown}; an amount is null if a price in it is unknown."""
+    """{currency, hourly, monthly, max_hourly, max_monthly, unknown, problem}; null is unknown."""
     if cost is None:
         return None
     amounts = {
@@ -70,16 +66,16 @@ def cost_json(cost: Cost | None) -> Json:
         "max_monthly": cost.most * HOURS,
     }
     numbers = {name: None if cost.unknown else float(_exact(name, amount)) for name, amount in amounts.items()}
-    return {"currency": cost.currency, **numbers, "unknown": list(cost.unknown)}
+    return {"currency": cost.currency, **numbers, "unknown": list(cost.unknown), "problem": cost.problem}
 
 
 def plan_cost_json(plan: Plan) -> Json:
     """Costs of the plan and of each endpoint, as `schemas/plan.json` describes them; null if there are none."""
     found = planned.total(plan)
-    if found is None or plan.prices is None:
+    if found is None:
         return None
     endpoints = {key: _costs(each) for key, each in planned.of_endpoints(plan).items()}
-    return {**_costs(found), "endpoints": endpoints, "problem": plan.prices.problem}
+    return {**_costs(found), "endpoints": endpoints}
 
 
 def _costs(found: PlanCost) -> dict[str, Json]:

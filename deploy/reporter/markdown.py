@@ -18,7 +18,7 @@ from deploy.reporter.cost import plan_cost, running_cost
 from deploy.reporter.details import fields, unchanged
 from deploy.reporter.origin import origin_words
 from deploy.reporter.problems import diagnosis_lines, error_text
-from deploy.reporter.status import idle, instances, lease_expiry, status_summary
+from deploy.reporter.status import idle, instances, lease_expiry, status_summary, total_cost
 from deploy.reporter.status_rows import EndpointRow
 from deploy.reporter.wording import (
     EXPOSURE,
@@ -115,6 +115,7 @@ def status_markdown(rows: Sequence[EndpointRow]) -> str:
     head = ["endpoint", "state", "slot", "traffic", "instances", "slot state", "release", "deployed from", "lease"]
     return _document(
         f"**{_words(status_summary(rows))}**",
+        _words(running_cost(total_cost(rows))),
         _table(head, [cells for row in rows for cells in _slots(row)], LIMIT - 2_000),
     )
 

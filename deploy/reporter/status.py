@@ -7,7 +7,9 @@ from dataclasses import asdict
 
 from deploy.domain import leases
 from deploy.domain.arm import Json
+from deploy.domain.cost import Cost
 from deploy.redact import redact_secrets
+from deploy.reporter.cost import cost_json, hourly_words, running_cost
 from deploy.reporter.layout import Layout, Span, Style, cells
 from deploy.reporter.origin import origin_json, origin_words
 from deploy.reporter.status_rows import EndpointRow, SlotRow
@@ -22,6 +24,7 @@ def status_json(rows: Sequence[EndpointRow]) -> dict[str, Json]:
     """{endpoints: [...], orphans: [...]} as `schemas/status.json` describes it."""
     found = [_json(row) for row in rows]
     return {
+        "cost": cost_json(total_cost(rows)),
         "endpoints": [each for each in found if not each["orphan"]],
         "orphans": [each for each in found if each["orphan"]],
     }
@@ -29,7 +32,7 @@ def status_json(rows: Sequence[EndpointRow]) -> dict[str, Json]:
 
 def _json(row: EndpointRow) -> dict[str, Json]:
     slots = [{**asdict(slot), "provenance": origin_json(slot.provenance)} for slot in row.slots]
-    shown: dict[str, Json] = redact_secrets({**asdict(row), "slots": slots})
+    shown: dict[str, Json] = redact_secrets({**asdict(row), "slots": slots, "cost": cost_json(row.cost)})
     return {**shown, "key": row.key}  # the name `key` alone is that of a secret, but this one is the entry's
 
 
@@ -43,8 +46,15 @@ def status_text(
     """A paragraph for each endpoint with a line for each slot; the last line is the summary."""
     layout = Layout(width, colour, ascii)
     blocks = [_endpoint(layout, row) for row in rows]
+    blocks.append(layout.line(running_cost(total_cost(rows)), Style.DIM))
     blocks.append(layout.line(status_summary(rows), Style.BOLD))
-    return "\n\n".join("\n".join(block) for block in blocks) + "\n"
+    return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
+
+
+def total_cost(rows: Sequence[EndpointRow]) -> Cost | None:
+    """What all rows cost, those of orphans included; None if prices were not looked up."""
+    costs = [row.cost for row in rows if row.cost]
+    return sum(costs[1:], costs[0]) if costs else None
 
 
 def status_summary(rows: Sequence[EndpointRow]) -> str:
@@ -91,6 +101,7 @@ def _endpoint(layout: Layout, row: EndpointRow) -> list[str]:
             (row.state, Style.DIM if row.state == "absent" else state_style(row.state)),
             (row.unmanaged, Style.YELLOW),
             (f"auth {row.auth_mode}" if row.auth_mode else "", Style.DIM),
+            (hourly_words(row.cost) if row.cost else "", Style.DIM),
         ],
         indent=0,
     )

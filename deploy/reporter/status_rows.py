@@ -8,6 +8,7 @@ from datetime import datetime
 from deploy.documents.endpoint_and_deployment import AUTH_MODES
 from deploy.domain import idle_slots, leases
 from deploy.domain.arm import RELEASE_TAG, Facts, Json, address, capacity_of, facts_of
+from deploy.domain.cost import Cost
 from deploy.domain.lock_record import LockRecord
 from deploy.domain.owners import owner_tag
 from deploy.domain.provenance import Provenance, recorded
@@ -50,7 +51,7 @@ class EndpointRow:
     successor; `unmanaged`: this environment does not manage the endpoint; `orphan`: no entry of the file names it
     (`key` is then that of the entry that is no longer in the file). `gone_since`: when a missed lease expired
     (ISO 8601), None if unknown. `lock`: the run that changes the endpoint now, None if there is none or that cannot be
-    read.
+    read. `cost`: what its instances cost now; None if prices were not looked up.
     """
 
     key: str
@@ -67,6 +68,7 @@ class EndpointRow:
     gone_since: str | None = None
     lock: LockRecord | None = None
     orphan: str = ""
+    cost: Cost | None = None
 
     @property
     def is_broken(self) -> bool:
