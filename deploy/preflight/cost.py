@@ -87,8 +87,15 @@ def _of_steps(known: Prices, now: Running, steps: Sequence[Step]) -> PlanCost:
     moments = list(instances.states(now, [step for step in steps if step.changes]))
     costs = [known.total(each.values()) for each in moments]
     idle = known.total(each for each in moments[-1].values() if not each.serves)
-    peak, every = max(costs, key=lambda each: each.most), sum(costs, Cost())
-    return PlanCost(known.now(now.values()), costs[-1], replace(every, least=peak.most, most=peak.most), idle)
+    peak, _ = _peak(costs, moments)
+    return PlanCost(known.now(now.values()), costs[-1], replace(peak, least=peak.most), idle)
+
+
+def _peak(costs: Sequence[Cost], moments: Sequence[Running]) -> tuple[Cost, Running]:
+    """The highest cost, with the unknown prices of every moment, and what runs then."""
+    at = max(range(len(costs)), key=lambda n: (costs[n].most, len(costs[n].unknown)))
+    every = sum(costs, Cost())
+    return replace(every, least=costs[at].least, most=costs[at].most), moments[at]
 
 
 def total(plan: Plan) -> PlanCost | None:
@@ -183,10 +190,10 @@ def _parts(
         now = {**there.get(spec.key, {}), **instances.running(facts.get(spec.key) or {}, spec.key)}
         changes = [step for step in own.get(spec.key, ()) if step.changes]
         moments = list(instances.states(now, changes))
-        most = max(moments, key=lambda each: known.total(each.values()).most) if at_peak else moments[-1]
-        cost = known.total(most.values())
-        parts[spec.key] = (cost, _added(known, most))
-        adds = adds or cost.most > known.total(now.values()).most
+        costs = [known.total(each.values()) for each in moments]
+        cost, state = _peak(costs, moments) if at_peak else (costs[-1], moments[-1])
+        parts[spec.key] = (cost, _added(known, state))
+        adds = adds or cost.most > costs[0].most or len(cost.unknown) > len(costs[0].unknown)
     for key in sorted({*others, *there} - chosen):
         runs, asked = known.total(there.get(key, {}).values()), _requested(known, others.get(key))
         if runs.most >= asked.most:

@@ -85,6 +85,31 @@ def test_max_instances_counts_idle_slots(world: World) -> None:
                 commands.plan(world.project, "law", ["two"])
 
 
+def test_cost_guards_count_endpoints_that_were_not_chosen(world: World) -> None:
+    """What runs of them, idle slots included, and what their files request."""
+    path = world.project.root / "environments" / "law.yml"
+    body = yaml.safe_load(path.read_text())
+    entries = {key: {"template": "plain", "values": {"release": "1"}} for key in ("mip", "two", "three")}
+
+    def write(release: str, **guards: float) -> None:
+        entries["mip"]["values"] = {"release": release}
+        path.write_text(yaml.safe_dump({**body, "endpoints": entries, "guards": guards}))
+
+    for release in ("1", "2"):
+        write(release)
+        assert commands.apply(world.project, "law", ["mip"], approve=lambda *_: None, emit=world.watch).report.ok
+    # 3.673 USD an hour each: mip has two slots, three and two have none yet.
+    for guard, limit in (("max_hourly_cost", 14.692), ("max_monthly_cost", 10725.16)):
+        write("2", **{guard: limit})
+        assert commands.plan(world.project, "law", ["two"]).steps
+        write("2", **{guard: limit - 0.001})
+        with pytest.raises(
+            Refused, match=r"AML256 .*mip: blue 1 x 3\.673 \+ green 1 x 3\.673 running, three: 3\.673 in"
+        ):
+            commands.plan(world.project, "law", ["two"])
+        assert "This plan adds no cost" in " ".join(commands.plan(world.project, "law", ["mip"]).notes)
+
+
 def test_an_endpoint_without_deployments_cannot_be_imported(world: World) -> None:
     """The reason is printed."""
     environment, _ = commands.validate(world.project, "law")
