@@ -37,7 +37,7 @@ def after(now: Running, step: Step) -> Running:
     """What runs after a step."""
     body = step.body
     if step.kind == "endpoint" and step.verb is Verb.DELETE:
-        return {pair: each for pair, each in now.items() if pair[0] != body["name"]}
+        return {pair: each for pair, each in now.items() if pair[0] != body.get("name")}
     if step.verb is Verb.SHIFT and "after" in body:
         return _shifted(now, str(body["document"]["name"]), body["after"])
     if step.kind not in ("deployment", "autoscale"):

@@ -187,6 +187,15 @@ def test_a_guard_with_an_unknown_price_is_a_note() -> None:
         release(there, replace(spec(release="r2"), siblings=(other("two", 1, H100),)), max_hourly_cost=7)
 
 
+def test_an_unknown_price_that_is_added_adds_cost() -> None:
+    """Above the limit without it, the plan is refused."""
+    there = priced(LIVE, deployment_body("blue"), prices=(3.673, None))
+    with pytest.raises(
+        Refused, match=r"would cost at least 3\.673 EUR an hour .*\(mip: blue 1 x 3\.673 \+ green 1 x unknown\)"
+    ):
+        release(there, spec(release="r2", instance_type=H100), max_hourly_cost=3)
+
+
 def test_a_rollback_is_guarded_too() -> None:
     """A rollback that scales the previous release up adds cost, which its plan prints."""
     records = " ".join(f"{each}@2026-11-29T12:00:00Z" for each in ("green=r2", "blue=r1"))

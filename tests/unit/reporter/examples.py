@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
+from deploy.domain.cost import Cost, Instances, Prices
 from deploy.domain.plan import Plan, Step, Verb
 from deploy.domain.report import Evidence, Outcome, Report, State
 from deploy.domain.spec import Retry
@@ -146,6 +149,18 @@ STEPS = st.one_of(
     st.builds(Step, st.sampled_from(Verb), ADDRESSES, BODIES | CHANGE_BODIES, SENTENCES, RETRIES),
     st.builds(Step, st.just(Verb.CHECK), st.just(addr("quota/mip/size")), QUOTA_BODIES, SENTENCES, RETRIES),
 )
+AMOUNTS = st.integers(0, 10**9).map(lambda n: Decimal(n) / 10_000)
+COSTS = st.builds(Cost, AMOUNTS, AMOUNTS, WORDS, st.lists(WORDS, max_size=2).map(tuple), WORDS)
+PRICES = st.builds(Prices, WORDS, st.dictionaries(st.just(SIZE.lower()), AMOUNTS), WORDS)
+RUNNING = st.dictionaries(
+    WORDS,
+    st.dictionaries(
+        st.tuples(WORDS, WORDS),
+        st.builds(Instances, st.just(SIZE) | WORDS, st.integers(0, 9), st.none() | st.just((1, 3)), st.booleans()),
+        max_size=2,
+    ),
+    max_size=2,
+)
 PLANS = st.builds(
     Plan,
     environment=WORDS,
@@ -160,6 +175,8 @@ PLANS = st.builds(
         st.fixed_dictionaries(dict.fromkeys(("endpoint", "name", "release", "at", "by"), WORDS)), max_size=2
     ).map(tuple),
     allow_rolled_back=st.booleans(),
+    running=RUNNING,
+    prices=st.none() | PRICES,
 )
 ERRORS = st.none() | st.fixed_dictionaries(
     {"code": WORDS, "message": SENTENCES},
@@ -171,7 +188,13 @@ OUTCOMES = st.builds(
     Outcome, ADDRESSES, st.sampled_from(Verb), STATES, st.integers(0, 9), st.floats(0, 9e5), ERRORS, EVIDENCE
 )
 REPORTS = st.builds(
-    Report, WORDS, WORDS, st.lists(OUTCOMES, max_size=4).map(tuple), st.integers(0, 9000), st.floats(0, 9e5)
+    Report,
+    WORDS,
+    WORDS,
+    st.lists(OUTCOMES, max_size=4).map(tuple),
+    st.integers(0, 9000),
+    st.floats(0, 9e5),
+    cost=st.none() | COSTS,
 )
 AZURE_STATES = st.sampled_from(["Succeeded", "Failed"])
 SLOT_ROWS = st.builds(
@@ -180,4 +203,5 @@ SLOT_ROWS = st.builds(
 ENDPOINT_ROWS = st.builds(
     EndpointRow, WORDS, WORDS, st.sampled_from(["Succeeded", "absent"]), WORDS, WORDS,
     st.lists(SLOT_ROWS, max_size=3).map(tuple), st.none() | WORDS, st.none() | st.floats(-200, 200),
+    cost=st.none() | COSTS,
 )  # fmt: skip
