@@ -27,7 +27,7 @@ def plan_cost(plan: Plan) -> str:
         words.append("as now")
     elif is_known:
         words.append(f"{_range(found.after.minus(found.now), signed=True)} an hour compared with now")
-    if found.now.most and found.peak.most > min(found.now.most, found.after.most):
+    if found.peak.most > found.now.most > 0:
         words.append(f"peak {_range(found.peak)} an hour")
     if found.idle.most:
         words.append(f"{_range(found.idle)} an hour of it for slots without traffic")
@@ -42,7 +42,9 @@ def running_cost(cost: Cost | None) -> str:
 
 
 def cost_words(cost: Cost) -> str:
-    """`3.67 USD an hour, 2681.29 USD a month (730 h)`; with `at least`, or `unknown`, if a price is unknown."""
+    """`3.67 USD an hour, 2681.29 USD a month (730 h)`; with `at least`, or `unknown`, if a price is unknown; `none`."""
+    if not (cost.most or cost.unknown):
+        return "none"
     missing = f" ({cost.problem or 'no price of ' + ', '.join(cost.unknown)})" if cost.unknown else ""
     if cost.unknown and not cost.most:
         return f"unknown{missing}"

@@ -6,8 +6,9 @@ thousandths of a cent and without code of deploy/preflight.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from fractions import Fraction
 from math import floor
 from typing import Any
@@ -28,7 +29,7 @@ from deploy.domain.spec import EndpointSpec
 from deploy.emulator.quota import vm_sizes
 from deploy.planning import planner
 from tests.addresses import addr
-from tests.laws.conftest import write_project
+from tests.laws.conftest import World, write_project
 from tests.unit.specs import deployment_body, endpoint_body, environment, spec
 
 OWN_PRICES = {"Standard_DS3_v2": 0.3334, "Standard_NC24ads_A100_v4": 4.785}
@@ -176,3 +177,44 @@ def _without_limits(seen: Mapping[Any, Any]) -> dict[Any, Any]:
         where: {**body, "usages": {}, "quotas": None, "own": {}} if where.kind == "quota" else body
         for where, body in seen.items()
     }
+
+
+def test_a_report_says_what_status_says_next(world: World) -> None:
+    """After a first release, a second one, more instances, and a release whose probe fails."""
+    for values in ({"release": "1"}, {"release": "2"}, {"release": "2", "count": 2}, {"release": "3", "expect": 201}):
+        world.want(**values)
+        result = world.apply()
+        (row,) = commands.status(world.project, "law")
+
+        assert result.report.ok == ("expect" not in values)
+        assert result.report.cost == row.cost
+        assert row.cost
+        assert row.cost.least == Decimal("3.673") * sum(slot.instances for slot in row.slots) > 0
+
+
+def test_status_reads_the_list_of_a_region_once(world: World) -> None:
+    """For two endpoints, also while it is watched; a plan reads it once, as before."""
+    world.want()
+    path = world.project.root / "environments" / "law.yml"
+    body = yaml.safe_load(path.read_text())
+    path.write_text(
+        yaml.safe_dump({**body, "endpoints": {"mip": body["endpoints"]["mip"], "two": body["endpoints"]["mip"]}})
+    )
+    assert world.apply().report.ok
+    shown: list[Sequence[reporter.EndpointRow]] = []
+
+    def show(rows: Sequence[reporter.EndpointRow]) -> None:
+        shown.append(rows)
+        if len(shown) == 3:
+            raise KeyboardInterrupt
+
+    def watched() -> None:
+        with pytest.raises(KeyboardInterrupt):
+            commands.watch(world.project, "law", show=show, every=1.0)
+
+    for work in (lambda: commands.status(world.project, "law"), watched, lambda: commands.plan(world.project, "law")):
+        before = emulator.requests(world.state)[-1]["number"]
+        work()
+        rows = emulator.requests(world.state, after=before)
+        assert len([row for row in rows if row["path"].endswith("/vmSizes")]) == 1
+    assert [row.cost.least for rows in shown for row in rows if row.cost] == [Decimal("3.673")] * 6

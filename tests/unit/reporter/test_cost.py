@@ -49,7 +49,7 @@ def test_status_adds_endpoints_and_orphans_up() -> None:
 @pytest.mark.parametrize(
     ("cost", "words"),
     [
-        (Cost(), "0.00 an hour, 0.00 a month (730 h)"),
+        (Cost(), "none"),
         (Cost(Decimal("0.001"), Decimal("0.001"), "USD"), "less than 0.01 USD an hour, 0.73 USD a month (730 h)"),
         (Cost(unknown=("A", "B")), "unknown (no price of A, B)"),
         (Cost(unknown=("A",), problem="vmSizes of x does not exist"), "unknown (vmSizes of x does not exist)"),
