@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from deploy.diff import autoscale_settings
+from deploy.documents.environment import GuardsDocument
 from deploy.documents.scale import Scale
 from deploy.domain.arm import OWNER_TAG
 from deploy.domain.history import LIVE_TAG
@@ -263,3 +265,13 @@ def test_prices_are_exact() -> None:
     made = release(priced(prices=(0.1, 7)), spec(instance_count=3))
     assert plan_cost_json(made)["after"]["hourly"] == 0.3
     assert cost.rounded(Decimal("2.675")) == Decimal("2.68")
+
+
+@pytest.mark.parametrize("written", [-1, "10", True, float("inf"), float("nan")])
+def test_a_limit_of_cost_is_a_number(written: Any) -> None:
+    """Not negative and finite; null is no limit."""
+    for name in ("max_hourly_cost", "max_monthly_cost"):
+        with pytest.raises(ValidationError):
+            GuardsDocument.model_validate({name: written})
+        assert getattr(GuardsDocument.model_validate({name: 9.5}), name) == 9.5
+        assert getattr(GuardsDocument.model_validate({name: 10}), name) == 10
