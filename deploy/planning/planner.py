@@ -115,8 +115,7 @@ def draft_release(
     refused, untested = guards.without_probe(environment, unprobed)
     notes = [refusals.forward_note(spec, own_of.get(spec.key, ()), facts[spec.key]) for spec in specs]
     notes += [note for spec in specs for note in fallback.notes(spec, fallback_steps, facts[spec.key])]
-    notes += [*headroom.raisable_limits_exceeded(steps, environment.name), *warnings]
-    notes += unchecked
+    notes += [*headroom.raisable_limits_exceeded(steps, environment.name), *warnings, *unchecked]
     found, held = [*findings, *too_expensive, *refused], tuple(each for each in held_back.values() if each)
     return Draft(steps, rescue, fallback_steps, found, tuple(filter(None, (*notes, *untested))), held, exposed)
 

@@ -132,7 +132,7 @@ def after_run(plan: Plan, report: Report) -> Cost | None:
 
 
 def _ran(outcome: Outcome, *, if_unsure: bool) -> bool:
-    """Whether a step had its effect; `if_unsure` for one that was begun and did not succeed."""
+    """Whether a step had its effect; `if_unsure` for one that was started and did not succeed."""
     if outcome.state is State.DONE or not outcome.attempts or outcome.wrote_nothing:
         return outcome.state is State.DONE
     return if_unsure

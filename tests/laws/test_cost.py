@@ -216,5 +216,5 @@ def test_status_reads_the_list_of_a_region_once(world: World) -> None:
         before = emulator.requests(world.state)[-1]["number"]
         work()
         rows = emulator.requests(world.state, after=before)
-        assert len([row for row in rows if row["path"].endswith("/vmSizes")]) == 1
+        assert len([row for row in rows if "/vmSizes" in row["path"]]) == 1
     assert [row.cost.least for rows in shown for row in rows if row.cost] == [Decimal("3.673")] * 6
