@@ -21,7 +21,7 @@ def status(project: Project, name: str, only: Sequence[str] = ()) -> list[report
     """One row for each endpoint; the lease that ends first comes first. Orphans come last."""
     environment, specs = validate(project, name, only)
     with project.connect(environment) as cloud:
-        return _rows(cloud, environment, specs, only, {})
+        return _rows(cloud, environment, specs, only)
 
 
 def watch(
@@ -34,10 +34,9 @@ def watch(
 ) -> None:
     """Call `show` with the rows every `every` seconds, until an interrupt."""
     environment, specs = validate(project, name, only)
-    prices: dict[str, Prices] = {}
     with project.connect(environment) as cloud:
         while True:
-            show(_rows(cloud, environment, specs, only, prices, aliases=False))  # GitHub limits reads of its variables
+            show(_rows(cloud, environment, specs, only, aliases=False))  # GitHub limits reads of its variables
             project.clock.sleep(every)
 
 
@@ -46,7 +45,6 @@ def _rows(
     environment: Environment,
     specs: Sequence[EndpointSpec],
     only: Sequence[str],
-    prices: dict[str, Prices],
     *,
     aliases: bool = True,
 ) -> list[reporter.EndpointRow]:
@@ -55,17 +53,22 @@ def _rows(
         rows = status_rows(cloud, specs, aliases=aliases, locks=locks)
         orphans = orphan_rows(cloud, environment, specs, only)
         rows += [replace(row, lock=(locks or {}).get(row.name.lower())) for row in orphans]
-        return [_with_cost(cloud, row, prices) for row in rows]
+        return _with_costs(cloud, rows)
 
 
-def _with_cost(cloud: Cloud, row: reporter.EndpointRow, prices: dict[str, Prices]) -> reporter.EndpointRow:
-    """The row with what its instances cost now. `prices`: those of the regions that were read before."""
-    if not any(slot.instances for slot in row.slots):
-        return row
-    body = endpoints.list_endpoints(cloud).get(row.name) or {}
-    region = str(body.get("location") or cloud.workspace()["location"]).lower().replace(" ", "")
-    if region not in prices:
-        prices[region] = cost.prices_of_sizes(region, *quota.read_sizes(cloud, region))
-    known = prices[region]
+def _with_costs(cloud: Cloud, rows: Sequence[reporter.EndpointRow]) -> list[reporter.EndpointRow]:
+    """The rows with what their instances cost now: one more read, where there are instances. All endpoints of a
+    workspace are in its region.
+    """
+    bodies = endpoints.list_endpoints(cloud)
+    regions = [str((bodies.get(row.name) or {}).get("location") or "") for row in rows if row.slots]
+    region = next((region.lower().replace(" ", "") for region in regions if region), "")
+    if not region:
+        return list(rows)
+    known = cost.prices_of_sizes(region, *quota.read_sizes(cloud, region))
+    return [replace(row, cost=_cost(known, row)) if row.slots else row for row in rows]
+
+
+def _cost(known: Prices, row: reporter.EndpointRow) -> Cost:
     parts = [known.of(slot.instance_type, slot.instances, slot.instances) for slot in row.slots]
-    return replace(row, cost=sum(parts, Cost(currency=known.currency)))
+    return sum(parts, Cost(currency=known.currency))
