@@ -8,12 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from deploy.diff import autoscale_settings
+from deploy.documents.scale import Scale
+from deploy.domain.arm import OWNER_TAG
 from deploy.domain.plan import Plan, Step, Verb
 from deploy.errors import Refused
 from deploy.planning import planner
 from deploy.preflight import guards
 from tests.addresses import addr
-from tests.unit.specs import deployment_body, endpoint_body, environment, facts, quota_row, spec
+from tests.unit.specs import OWNER, deployment_body, endpoint_body, environment, facts, quota_row, spec
 
 LIVE = endpoint_body({"blue": 100})
 PLENTY = quota_row(limit=9000, total=9000)
@@ -76,6 +79,18 @@ def test_endpoints_that_were_not_chosen_count() -> None:
         release(wanted, facts(quota=PLENTY), running, max_instances=6)
 
     assert release(wanted, facts(quota=PLENTY), running, max_instances=7).steps
+
+
+def test_autoscale_counts_with_its_maximum() -> None:
+    """Of the live slot, whatever runs now, and of the new one."""
+    profiles = autoscale_settings.profiles_of(Scale(min=1, max=4))
+    setting = {"id": "/as/blue", "name": "blue", "tags": {OWNER_TAG: OWNER}, "enabled": True, "profiles": profiles}
+    there = {**facts(LIVE, (deployment_body("blue"),), PLENTY), addr("autoscale/mip/blue"): setting}
+    wanted = spec(release="r2", pipeline={"scale": {"min": 1, "max": 4}})
+    with pytest.raises(Refused, match=r"8 instances would run at the peak \(mip: blue 4 \+ green 4\) and .* is 7"):
+        release(wanted, there, max_instances=7)
+
+    assert release(wanted, there, max_instances=8).steps
 
 
 @given(
