@@ -28,9 +28,9 @@ def plan_cost(plan: Plan) -> str:
     elif is_known:
         words.append(f"{_range(found.after.minus(found.now), signed=True)} an hour compared with now")
     if found.peak.most > found.now.most > 0:
-        words.append(f"peak {_range(found.peak)} an hour")
+        words.append(f"peak {_at_least(found.peak)}{_range(found.peak)} an hour")
     if found.idle.most:
-        words.append(f"{_range(found.idle)} an hour of it for slots without traffic")
+        words.append(f"{_at_least(found.idle)}{_range(found.idle)} an hour of it for slots without traffic")
     return f"Cost: {'; '.join(words)}."
 
 
@@ -48,8 +48,12 @@ def cost_words(cost: Cost) -> str:
     missing = f" ({cost.problem or 'no price of ' + ', '.join(cost.unknown)})" if cost.unknown else ""
     if cost.unknown and not cost.most:
         return f"unknown{missing}"
-    least = "at least " if cost.unknown else ""
+    least = _at_least(cost)
     return f"{least}{_range(cost)} an hour, {least}{_range(cost, HOURS)} a month ({HOURS} h){missing}"
+
+
+def _at_least(cost: Cost) -> str:
+    return "at least " if cost.unknown else ""
 
 
 def hourly_words(cost: Cost) -> str:

@@ -107,6 +107,17 @@ def test_an_unknown_price_is_never_zero(price: float | None) -> None:
     assert plan_cost(release(priced(prices=(None, None)))) == f"Cost: unknown (no price of {A100})."
 
 
+def test_a_peak_with_an_unknown_price_is_a_lower_bound() -> None:
+    """Two known slots before one without a price."""
+    there = priced(LIVE, deployment_body("blue"), prices=(3.673, None))
+    made = release(there, spec(release="r2", instance_count=2))
+    run = replace(made, steps=(*made.steps, *steps_of((Verb.UPDATE, "blue", 1))))
+    unpriced = run.steps[-1].body["document"] | {"instance_type": H100}
+    run = replace(run, steps=(*run.steps[:-1], replace(run.steps[-1], body={"document": unpriced})))
+
+    assert "; peak at least 11.02 EUR an hour" in plan_cost(run)
+
+
 def test_a_list_that_cannot_be_read_is_unknown_with_its_reason() -> None:
     """As Azure refused it."""
     unread = {"sizes": None, "unanswered": {"vmSizes": "could not be read: permission denied"}}
