@@ -68,8 +68,11 @@ def apply(
             plan = plan_check.remaining_plan(saved, plan, existing) if saved else plan
             return with_times(cloud, check_emulator(cloud, plan))
 
+        def plan_now() -> Plan:
+            return lock.consistent(cloud, make, lambda: [spec.name for spec in current])
+
         run = lock.Run(project, cloud, "apply", emit, lock_timeout)
-        with lock.approved(run, make, approve, ask=saved is None and environment.cloud != "local") as plan:
+        with lock.approved(run, plan_now, approve, ask=saved is None and environment.cloud != "local") as plan:
             if saved and (done := plan_check.already_done(saved, plan)):
                 text = f"This plan was started before: {done} of its changes {noun(done, 'is', 'are')} done."
                 emit(Event(EventKind.NOTE, text=text))

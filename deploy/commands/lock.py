@@ -24,7 +24,7 @@ from deploy.domain.arm import address
 from deploy.domain.lock_record import LockRecord
 from deploy.domain.plan import Plan
 from deploy.domain.spec import Environment
-from deploy.errors import CloudError, Finding, Locked, NotAuthenticated, Refused
+from deploy.errors import CloudError, Finding, Locked, NotAuthenticated, Refused, StalePlan
 from deploy.execution.executor import Emit
 from deploy.execution.progress import Event, EventKind
 from deploy.parallel import run_parallel
@@ -41,6 +41,7 @@ _GRANT = (
     " account. Or set `lock: best_effort` in the environment file"
 )
 _POLL, _SETTLE_POLL = 2.0, 5.0
+_READINGS = 5
 _LONGEST_SETTLE = 3600.0
 """Seconds to wait for operations that another run started."""
 _RECENT = 86400.0
@@ -90,6 +91,24 @@ def approved(
             fresh = make()
         plan_check.must_be_unchanged(plan, fresh, run.command)
         yield with_note(environment, fresh, why_not)
+
+
+def consistent(cloud: Cloud, make: Callable[[], Plan], names: Callable[[], Sequence[str]]) -> Plan:
+    """A plan of `make`, made again if it has no steps and one of the endpoints `names` changed while it was made: its
+    traffic and its deployments are read one after the other. Steps check for themselves what they change.
+    """
+    for _ in range(_READINGS):
+        plan = make()
+        if plan.steps:
+            return plan
+        with cloud.arm.cached_reads(_RECENT):
+            before = endpoints.list_endpoints(cloud)
+            endpoints.forget(cloud)
+            after = endpoints.list_endpoints(cloud)
+        if all(before.get(name) == after.get(name) for name in names()):
+            return plan
+    cause = "another run changes its endpoints all the time"
+    raise StalePlan(f"plan {cloud.environment.name}", cause, "Wait until that run ends, then run the command again")
 
 
 def with_note(environment: Environment, plan: Plan, why_not: str | None = None) -> Plan:

@@ -57,7 +57,13 @@ def parse(text: str | bytes | None) -> LockRecord:
         return LockRecord()
     if not isinstance(found, dict):
         return LockRecord()
-    known = {f.name: " ".join(sanitize(str(found.get(f.name) or "")).split())[:_LONGEST] for f in fields(LockRecord)}
+    known = {f.name: _shown(found.get(f.name)) for f in fields(LockRecord)}
     epoch = known.pop("epoch")
     record = LockRecord(**known)  # type: ignore[arg-type]
     return replace(record, epoch=int(epoch) if epoch.isdecimal() and len(epoch) < 10 else 0)
+
+
+def _shown(value: Any) -> str:
+    """A value as one safe line, without halves of surrogate pairs, which no terminal prints."""
+    text = str(value or "").encode("utf-8", "replace").decode()
+    return " ".join(sanitize(text).split())[:_LONGEST]
