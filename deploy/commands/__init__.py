@@ -10,6 +10,7 @@ from deploy.commands.doctor import doctor
 from deploy.commands.federate import federate
 from deploy.commands.force_unlock import force_unlock
 from deploy.commands.import_endpoint import Import, import_endpoint
+from deploy.commands.invoke import Input, invoke, request_of
 from deploy.commands.logs import logs
 from deploy.commands.plan import plan
 from deploy.commands.probe import probe
@@ -26,6 +27,7 @@ from deploy.commands.teardown import teardown
 __all__ = [
     "Approve",
     "Import",
+    "Input",
     "Project",
     "ReapResult",
     "Result",
@@ -36,6 +38,7 @@ __all__ = [
     "federate",
     "force_unlock",
     "import_endpoint",
+    "invoke",
     "logs",
     "needs_approval",
     "plan",
@@ -44,6 +47,7 @@ __all__ = [
     "reap",
     "render",
     "renew",
+    "request_of",
     "restore",
     "rollback",
     "status",
