@@ -1,6 +1,6 @@
 """The command-line interface: reads the command line, runs one command, prints its result, exits with its code.
 
-deploy_commands, call_commands, inspect_commands, shared_quota_commands,
+deploy_commands, call_commands, inspect_commands, keys_commands, shared_quota_commands,
 setup_commands, github_commands, emulator_commands        the commands, a module for each group of `--help`
 options, output, command_help   shared options; the output formats (-o); `--help`
 runner                     how a command runs: progress, confirmation, errors, exit code
@@ -24,6 +24,7 @@ from deploy.cli import (
     emulator_commands,
     github_commands,
     inspect_commands,
+    keys_commands,
     runner,
     setup_commands,
     shared_quota_commands,
@@ -58,6 +59,7 @@ for panel, function, example, docs in (
     (_SET_UP, setup_commands.schema, "schema pipeline", "README.md"),
 ):
     command_help.add(app, function, f"amldeploy {example}", docs, panel=panel)
+app.add_typer(keys_commands.app, rich_help_panel=_INSPECT)
 app.add_typer(github_commands.app, rich_help_panel=_SET_UP)
 app.add_typer(emulator_commands.app, rich_help_panel=_EMULATOR)
 

@@ -24,7 +24,7 @@ def invoke(
         Path | None, typer.Option("--image", metavar="FILE", help="Image or volume to send in place of the sample.")
     ] = None,
     text: Annotated[
-        str | None, typer.Option("--text", metavar="TEXT", help="Text or prompts to send; several separated by &.")
+        str | None, typer.Option("--text", metavar="WORDS", help="Text or prompts to send; several separated by &.")
     ] = None,
     request_file: Annotated[
         Path | None, typer.Option("--request-file", metavar="FILE", help="JSON file to send as the whole request.")

@@ -242,11 +242,15 @@ class Approval:
             self.err.write(reporter.plan_text(plan, **console.layout(self.err)).rstrip("\n") + "\n")
         if self.invocation.yes or not needed or not plan.steps:
             return
-        what = f"{self.invocation.verb} {plan.environment}"
-        if not _can_ask():
-            raise UsageError(what, "no terminal is available for the confirmation", "Use --yes", code="AML642")
-        self.err.write(f"\nType yes to {what}: ")
-        self.err.flush()
-        if sys.stdin.readline().strip() != "yes":
-            cause = 'cancelled, nothing was changed: you must type "yes"'
-            raise UsageError(what, cause, 'Type "yes", or use --yes', code="AML643")
+        confirm(f"{self.invocation.verb} {plan.environment}", self.err)
+
+
+def confirm(what: str, err: TextIO) -> None:
+    """Ask for `yes`. Raises UsageError for any other answer, and without a terminal."""
+    if not _can_ask():
+        raise UsageError(what, "no terminal is available for the confirmation", "Use --yes", code="AML642")
+    err.write(f"\nType yes to {what}: ")
+    err.flush()
+    if sys.stdin.readline().strip() != "yes":
+        cause = 'cancelled, nothing was changed: you must type "yes"'
+        raise UsageError(what, cause, 'Type "yes", or use --yes', code="AML643")

@@ -11,6 +11,7 @@ from deploy.commands.federate import federate
 from deploy.commands.force_unlock import force_unlock
 from deploy.commands.import_endpoint import Import, import_endpoint
 from deploy.commands.invoke import Input, invoke, request_of
+from deploy.commands.keys import rotate_key, show_keys
 from deploy.commands.logs import logs
 from deploy.commands.plan import plan
 from deploy.commands.probe import probe
@@ -50,6 +51,8 @@ __all__ = [
     "request_of",
     "restore",
     "rollback",
+    "rotate_key",
+    "show_keys",
     "status",
     "teardown",
     "validate",

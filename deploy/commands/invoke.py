@@ -81,7 +81,8 @@ def _probe(spec: EndpointSpec, sent: Input) -> Json:
         cause = f"a model with a probe of type {own.type} does not take {' and '.join(unknown)}"
         cure = f"Use {' and '.join(inputs)}, or --request-file FILE" if inputs else "Use --request-file FILE"
         raise UsageError(what, cause, cure, code="AML681")
-    return own.model_dump(mode="json") | {k: v.resolve().name if isinstance(v, Path) else v for k, v in replaced.items()}
+    names = {k: v.resolve().name if isinstance(v, Path) else v for k, v in replaced.items()}
+    return own.model_dump(mode="json") | names
 
 
 def _folder(project: Project, spec: EndpointSpec, sent: Input) -> Path:
