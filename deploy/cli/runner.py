@@ -148,9 +148,20 @@ def _result_view(result: Result) -> View:
         parts = [reporter.report_text(result.report, result.plan, **layout)]
         parts += [reporter.status_text(result.endpoint_rows, **layout)] if result.endpoint_rows else []
         parts += ["\n".join(f"Saved: {path}" for path in result.files)] if result.files else []
+        parts += [_how_to_call(result)] if result.codes else []
         return "\n\n".join(part.rstrip("\n") for part in parts)
 
     return View(text, document, lambda: reporter.report_markdown(result.report, result.plan))
+
+
+def _how_to_call(result: Result) -> str:
+    """The code for the endpoint that the run created; of several only where to find it."""
+    from deploy import reporter
+
+    if len(result.codes) == 1:
+        return reporter.call_code(result.codes[0])
+    command = f"amldeploy invoke -e {result.plan.environment} KEY"
+    return f"Call a model: {command}. Code for curl and Python: {command} --code"
 
 
 def plan_view(plan: Plan, hint: str, *, full: bool = False) -> View:

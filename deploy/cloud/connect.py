@@ -118,6 +118,8 @@ class Cloud:
         """Paths of changes without a confirmed success: they are read before the change is sent again."""
         self.durations: Mapping[str, float] = {}
         """Seconds that operations take here, by name, if they are known: the emulator's. See `planning.duration`."""
+        self.ends_with_command = False
+        """Whether endpoints can be called only during this command: an emulator in this process."""
         self.why_no_scoring_script: Callable[[], str] = str
         """Why a scoring script cannot run here, and how to fix it; empty if it can, as in Azure."""
         self.why_unanswered: Callable[[str], str] = lambda _: ""
@@ -203,6 +205,7 @@ def connect(environment: Environment, root: Path, state: Path, clock: Clock, on_
         )
         cloud = Cloud(environment, hosts, root, _paced(clock, state), ca=str(running.ca), on_secret=on_secret)
         cloud.durations = _durations(state)
+        cloud.ends_with_command = running.pid == os.getpid()
         cloud.addresses = partial(_addresses, state)
         cloud.why_no_scoring_script = partial(_why_no_scoring_script, state)
         cloud.why_unanswered = _why_unanswered

@@ -6,6 +6,7 @@ of endpoints (empty: all); `approve` and `emit`, callbacks for the confirmation 
 
 from deploy.commands.adopt import adopt
 from deploy.commands.apply import apply, plan_file
+from deploy.commands.call_code import code_of
 from deploy.commands.doctor import doctor
 from deploy.commands.federate import federate
 from deploy.commands.force_unlock import force_unlock
@@ -34,6 +35,7 @@ __all__ = [
     "Result",
     "adopt",
     "apply",
+    "code_of",
     "doctor",
     "entry_places",
     "federate",

@@ -40,7 +40,7 @@ def invoke(
     """
     key = key_of(project, name, key)
     environment, specs = validate(project, name, [key])
-    probe, folder = _probe(specs[0], sent), _folder(project, specs[0], sent)
+    probe, folder = probe_for(specs[0], sent), _folder(project, specs[0], sent)
     _built(key, probe, folder, sent)
     with project.connect(environment) as cloud:
         current, facts = read_facts(cloud, specs, SHOWN)
@@ -53,7 +53,7 @@ def request_of(project: Project, name: str, key: str | None, sent: Input) -> byt
     """The JSON body that `invoke` would send. Azure is not asked."""
     key = key_of(project, name, key)
     _, specs = validate(project, name, [key])
-    return _built(key, _probe(specs[0], sent), _folder(project, specs[0], sent), sent)
+    return _built(key, probe_for(specs[0], sent), _folder(project, specs[0], sent), sent)
 
 
 def key_of(project: Project, name: str, key: str | None) -> str:
@@ -61,7 +61,7 @@ def key_of(project: Project, name: str, key: str | None) -> str:
     return selection.one(validation.survey_environment(reader.read_environment(project.root, name)), key)
 
 
-def _probe(spec: EndpointSpec, sent: Input) -> Json:
+def probe_for(spec: EndpointSpec, sent: Input) -> Json:
     """The probe whose request and check fit this input. Raises UsageError for an input that the model does not take."""
     own, what = spec.pipeline.probe, f"invoke {spec.key}"
     for path in filter(None, (sent.image, sent.file)):

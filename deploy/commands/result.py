@@ -52,6 +52,8 @@ class Result:
     """Why the report was not saved; empty when it was."""
     traffic: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """After an interruption: endpoint -> deployment -> percent. Endpoints that could not be read are missing."""
+    codes: Sequence[reporter.CallCode] = ()
+    """How to call each endpoint that the run created."""
 
     @property
     def exit(self) -> Exit:
