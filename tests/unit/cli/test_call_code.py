@@ -78,14 +78,14 @@ def test_the_code_for_ones_own_input_works(amldeploy: ForkServer, project: Path,
     """With the image, the text and the slot of the command line; nothing is sent before it is run."""
     assert "With curl" in printed
     count = len(emulator.requests(project / ".amldeploy", after=0))
-    words = ("--code", "--image", "templates/medimageparse/probe/phantom.png", "--text", "heart & liver")
+    words = ("--code", "--image", "templates/medimageparse/probe/phantom.png", "--text", "heart & liver & lung")
     ran = amldeploy.run(project, "invoke", "-e", "local", "mip", *words, "--slot", "blue")
     scored = [row for row in emulator.requests(project / ".amldeploy", after=count) if "/score" in row["path"]]
     assert (ran.returncode, scored) == (0, [])
     curl, program = parts(ran.stdout)
     assert pasted(amldeploy, project, "bash", "-c", curl).returncode == 0
     features = json.loads(json.loads((project / "answer.json").read_text())[0]["image_features"])
-    assert features["shape"][0] == 2
+    assert features["shape"][0] == 3
     ran = pasted(amldeploy, project, sys.executable, "-c", program)
     assert (ran.returncode, ran.stderr) == (0, "")
 
@@ -94,6 +94,11 @@ def test_it_is_printed_only_for_a_new_endpoint(amldeploy: ForkServer, project: P
     """Not again, not as JSON, and only a line for several new ones."""
     assert printed.count("Call the model: amldeploy invoke -e local mip\n") == 1
     assert "Call" not in amldeploy.run(project, "apply", "-e", "local").stdout
+    file = project / "templates" / "medimageparse" / "endpoint.yml.j2"
+    file.write_text(re.sub("(?m)^description:.*", "description: changed", file.read_text()))
+    ran = amldeploy.run(project, "apply", "-e", "local")
+    assert "update endpoint/mip" in " ".join(ran.stderr.split())
+    assert "Call" not in ran.stdout
     local = project / "environments" / "local.yml"
     (project / "environments" / "two.yml").write_text(
         local.read_text().partition("endpoints:")[0]
