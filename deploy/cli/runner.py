@@ -57,7 +57,10 @@ def run(work: Callable[[ModuleType, Any], T]) -> T:
     """The result of `work(deploy.commands, project)`. What libraries print is discarded."""
     from deploy import commands
 
-    project = commands.Project(on_secret=github_actions.masker(sys.stderr))
+    err = sys.stderr
+    project = commands.Project(
+        on_secret=github_actions.masker(err), on_note=lambda text: print(text, file=err, flush=True)
+    )
     with _silenced():
         return work(commands, project)
 
@@ -89,12 +92,15 @@ def run_with_progress(invocation: Invocation, work: Callable[[ModuleType, dict[s
     """
     from deploy import commands
     from deploy.execution import progress
+    from deploy.execution.progress import Event, EventKind
 
     err = sys.stderr or io.StringIO()
     style = {"interactive": console.is_interactive(err), "plain": console.is_ascii_only(err)}
     events, append = invocation.events, invocation.append_events
     with progress.open_progress(err, **style, events=events, append_events=append) as emit, _silenced():
-        project = commands.Project(on_secret=github_actions.masker(err))
+        project = commands.Project(
+            on_secret=github_actions.masker(err), on_note=lambda text: emit(Event(EventKind.NOTE, text=text))
+        )
         arguments: dict[str, Any] = {"project": project, "name": invocation.environment, "emit": emit}
         arguments["only"] = invocation.arguments
         if invocation.command != "probe":

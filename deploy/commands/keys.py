@@ -11,8 +11,9 @@ from deploy.commands import lock
 from deploy.commands.invoke import key_of
 from deploy.commands.project import Project, validate
 from deploy.domain.arm import Json
+from deploy.domain.owners import adopt_command, is_unmanaged, owner_in_words, owner_tag
 from deploy.domain.spec import EndpointSpec
-from deploy.errors import CloudError, DeployError, UsageError
+from deploy.errors import CloudError, DeployError, Finding, Refused, UsageError
 from deploy.execution.executor import Emit
 from deploy.execution.scheduler import run_tasks
 from deploy.leasing import lineage
@@ -70,6 +71,7 @@ def rotate_key(
         approve(f"rotate the {which} key of {endpoint}", environment.cloud != "local")
         run = lock.Run(project, cloud, "rotate-keys", emit, lock_timeout)
         with lock.exclusive(run, endpoint) as note:
+            _endpoint_with_keys(cloud, specs[0], "rotate")  # it may have changed meanwhile
             before = _read(cloud, key, endpoint)
             _rotate(cloud, endpoint, which)
             after = _read(cloud, key, endpoint)
@@ -93,12 +95,18 @@ def _read(cloud: Cloud, key: str, endpoint: str) -> EndpointKeys:
 
 
 def _endpoint_with_keys(cloud: Cloud, spec: EndpointSpec, verb: str) -> str:
-    """The current name of the endpoint. Raises CloudError if it does not exist, UsageError if it has no keys."""
+    """The current name of the endpoint. Raises CloudError if it does not exist, UsageError if it has no keys, and
+    Refused for a rotation if it is not managed by this entry.
+    """
     existing = endpoints.list_endpoints(cloud)
     endpoint = lineage.with_current_names([spec], existing)[0].name
     what = f"{verb} the keys of {spec.key}"
     if endpoint not in existing:
         raise CloudError(what, f"{endpoint} does not exist", "Apply first", code="AML375")
+    if verb == "rotate" and is_unmanaged(spec.owner, existing[endpoint]):
+        cause = f"{endpoint} {owner_in_words(existing[endpoint])}"
+        cure = f"Adopt it first: {adopt_command(spec, owner_tag(existing[endpoint]))}"
+        raise Refused([Finding(f"the keys of {spec.key}", "AML230", cause, cure)], verb)
     mode = str((existing[endpoint].get("properties") or {}).get("authMode")).lower()
     if mode != "key":
         cause = f"{endpoint} has auth_mode {_MODES.get(mode, mode)}, so it has no keys"

@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -124,6 +125,19 @@ def test_a_key_that_stays_the_same_is_an_error(amldeploy: ForkServer, project: P
     assert ran.stderr.startswith("AML384 cannot rotate the secondary key of mip-papdf: a minute after")
 
 
+def test_a_key_of_an_unmanaged_endpoint_is_not_replaced(amldeploy: ForkServer, project: Path) -> None:
+    """Another environment with the same endpoint name: its key can be read, but is not changed (law 10)."""
+    before = _sent(project)
+    shutil.copy(project / "environments" / "local.yml", project / "environments" / "other.yml")
+    assert amldeploy.run(project, "keys", "show", "-e", "other", "--show").returncode == 0
+    ran = amldeploy.run(project, "keys", "rotate", "-e", "other", "--key", "secondary")
+    assert ran.returncode == 4
+    words = " ".join(ran.stderr.split())
+    assert "AML230 cannot rotate the keys of mip: mip-papdf is managed by local/mip" in words
+    assert "Adopt it first: amldeploy adopt -e other mip --from local/mip" in words
+    assert _sent(project) == before
+
+
 def test_nothing_is_sent_without_the_approval(project: Path) -> None:
     """It comes before the request, and is not required for the emulator."""
     before, asked = _sent(project), []
@@ -154,11 +168,13 @@ def test_a_rotation_waits_for_the_lock(amldeploy: ForkServer, project: Path) -> 
 
 def test_without_a_lock_the_output_has_a_note(amldeploy: ForkServer, project: Path) -> None:
     """`lock: off` in the environment file."""
-    text = (project / "environments" / "local.yml").read_text()
-    (project / "environments" / "free.yml").write_text(f"{text}lock: off\n")
-    ran = amldeploy.run(project, "keys", "rotate", "-e", "free", "--key", "secondary")
+    file = project / "environments" / "local.yml"
+    text = file.read_text()
+    file.write_text(f"{text}lock: off\n")
+    ran = amldeploy.run(project, "keys", "rotate", "-e", "local", "--key", "secondary")
+    file.write_text(text)
     assert ran.returncode == 0
-    assert ran.stderr.startswith("Note: Not exclusive: free has `lock: off`.")
+    assert ran.stderr.startswith("Note: Not exclusive: local has `lock: off`.")
 
 
 @pytest.mark.parametrize("mode", ["aad_token", "aml_token"])
