@@ -110,7 +110,7 @@ def _cpu() -> float:
 
 def amldeploy(folder: Path, *words: str) -> None:
     """Run one command in a new process."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "AMLDEPLOY_EMULATOR": "embedded"}
     subprocess.run(
         [sys.executable, "-m", "deploy", *words], cwd=folder, env=environment, check=True, capture_output=True
     )
@@ -209,7 +209,7 @@ def world(count: int, scale: float) -> Iterator[tuple[Path, Path, Any]]:
 
 def watched(folder: Path, *words: str) -> tuple[float, int, float]:
     """Run one command in a new process: its seconds, the most threads, its peak memory in MB."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "AMLDEPLOY_EMULATOR": "embedded"}
     begun, most, memory = time.perf_counter(), 0, 0.0
     with subprocess.Popen(
         [sys.executable, "-m", "deploy", *words],

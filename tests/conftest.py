@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -15,6 +16,8 @@ from tests.contract import clients
 from tests.fork_server import ForkServer
 from tests.project import CANARY, canary_in
 
+os.environ["AMLDEPLOY_EMULATOR"] = "embedded"
+"""A command of a test leaves no process behind. Tests of emulators in the background start their own."""
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
 

@@ -1,6 +1,6 @@
 """The command-line interface: reads the command line, runs one command, prints its result, exits with its code.
 
-deploy_commands, inspect_commands, shared_quota_commands,
+deploy_commands, call_commands, inspect_commands, keys_commands, shared_quota_commands,
 setup_commands, github_commands, emulator_commands        the commands, a module for each group of `--help`
 options, output, command_help   shared options; the output formats (-o); `--help`
 runner                     how a command runs: progress, confirmation, errors, exit code
@@ -17,12 +17,14 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from deploy.cli import (
+    call_commands,
     command_help,
     console,
     deploy_commands,
     emulator_commands,
     github_commands,
     inspect_commands,
+    keys_commands,
     runner,
     setup_commands,
     shared_quota_commands,
@@ -41,6 +43,7 @@ for panel, function, example, docs in (
     (_DEPLOY, deploy_commands.plan, "plan -e prod --out prod.plan", "docs/preflight.md"),
     (_DEPLOY, deploy_commands.apply, "apply -e local", "docs/releases.md"),
     (_DEPLOY, deploy_commands.probe, "probe -e local mip --save results", "README.md"),
+    (_DEPLOY, call_commands.invoke, "invoke -e local mip --save results", "docs/invoke.md"),
     (_DEPLOY, deploy_commands.rollback, "rollback -e prod mip", "docs/rollback.md"),
     (_DEPLOY, deploy_commands.force_unlock, "force-unlock -e prod mip LOCK_ID", "docs/runs.md"),
     (_DEPLOY, deploy_commands.teardown, "teardown -e local", "README.md"),
@@ -56,6 +59,7 @@ for panel, function, example, docs in (
     (_SET_UP, setup_commands.schema, "schema pipeline", "README.md"),
 ):
     command_help.add(app, function, f"amldeploy {example}", docs, panel=panel)
+app.add_typer(keys_commands.app, rich_help_panel=_INSPECT)
 app.add_typer(github_commands.app, rich_help_panel=_SET_UP)
 app.add_typer(emulator_commands.app, rich_help_panel=_EMULATOR)
 

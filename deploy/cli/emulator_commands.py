@@ -85,6 +85,8 @@ def status(state: State = _STATE, output_format: Format = Output.TEXT) -> None:
     """Show whether the emulator runs, and its URL."""
     running = _find(state)
     text = f"The emulator runs at {running.url} (pid {running.pid})." if running else "No emulator is running."
+    if running and running.stops_after:
+        text += f" It stops after {running.stops_after / 60:g} minutes without a request."
     _show(text, _status(running), output_format)
 
 

@@ -57,7 +57,10 @@ def run(work: Callable[[ModuleType, Any], T]) -> T:
     """The result of `work(deploy.commands, project)`. What libraries print is discarded."""
     from deploy import commands
 
-    project = commands.Project(on_secret=github_actions.masker(sys.stderr))
+    err = sys.stderr
+    project = commands.Project(
+        on_secret=github_actions.masker(err), on_note=lambda text: print(text, file=err, flush=True)
+    )
     with _silenced():
         return work(commands, project)
 
@@ -89,12 +92,15 @@ def run_with_progress(invocation: Invocation, work: Callable[[ModuleType, dict[s
     """
     from deploy import commands
     from deploy.execution import progress
+    from deploy.execution.progress import Event, EventKind
 
     err = sys.stderr or io.StringIO()
     style = {"interactive": console.is_interactive(err), "plain": console.is_ascii_only(err)}
     events, append = invocation.events, invocation.append_events
     with progress.open_progress(err, **style, events=events, append_events=append) as emit, _silenced():
-        project = commands.Project(on_secret=github_actions.masker(err))
+        project = commands.Project(
+            on_secret=github_actions.masker(err), on_note=lambda text: emit(Event(EventKind.NOTE, text=text))
+        )
         arguments: dict[str, Any] = {"project": project, "name": invocation.environment, "emit": emit}
         arguments["only"] = invocation.arguments
         if invocation.command != "probe":
@@ -148,9 +154,20 @@ def _result_view(result: Result) -> View:
         parts = [reporter.report_text(result.report, result.plan, **layout)]
         parts += [reporter.status_text(result.endpoint_rows, **layout)] if result.endpoint_rows else []
         parts += ["\n".join(f"Saved: {path}" for path in result.files)] if result.files else []
+        parts += [_how_to_call(result)] if result.codes else []
         return "\n\n".join(part.rstrip("\n") for part in parts)
 
     return View(text, document, lambda: reporter.report_markdown(result.report, result.plan))
+
+
+def _how_to_call(result: Result) -> str:
+    """The code for the endpoint that the run created; of several only where to find it."""
+    from deploy import reporter
+
+    if len(result.codes) == 1:
+        return reporter.call_code(result.codes[0])
+    command = f"amldeploy invoke -e {result.plan.environment} KEY"
+    return f"Call a model: {command}. Code for curl and Python: {command} --code"
 
 
 def plan_view(plan: Plan, hint: str, *, full: bool = False) -> View:
@@ -242,11 +259,15 @@ class Approval:
             self.err.write(reporter.plan_text(plan, **console.layout(self.err)).rstrip("\n") + "\n")
         if self.invocation.yes or not needed or not plan.steps:
             return
-        what = f"{self.invocation.verb} {plan.environment}"
-        if not _can_ask():
-            raise UsageError(what, "no terminal is available for the confirmation", "Use --yes", code="AML642")
-        self.err.write(f"\nType yes to {what}: ")
-        self.err.flush()
-        if sys.stdin.readline().strip() != "yes":
-            cause = 'cancelled, nothing was changed: you must type "yes"'
-            raise UsageError(what, cause, 'Type "yes", or use --yes', code="AML643")
+        confirm(f"{self.invocation.verb} {plan.environment}", self.err)
+
+
+def confirm(what: str, err: TextIO) -> None:
+    """Ask for `yes`. Raises UsageError for any other answer, and without a terminal."""
+    if not _can_ask():
+        raise UsageError(what, "no terminal is available for the confirmation", "Use --yes", code="AML642")
+    err.write(f"\nType yes to {what}: ")
+    err.flush()
+    if sys.stdin.readline().strip() != "yes":
+        cause = 'cancelled, nothing was changed: you must type "yes"'
+        raise UsageError(what, cause, 'Type "yes", or use --yes', code="AML643")

@@ -24,6 +24,8 @@ def message(command: str, environment: str | None = None, arguments: Sequence[st
 
     `arguments`: the endpoints, the plan file or the folder of the interrupted command.
     """
+    if command == "keys":  # the same command again would make another key
+        return "Interrupted. If this was a rotation, the key may be new: look at it before you rotate it again."
     if command not in _CHANGING:
         return "Interrupted."
     options = [*(["-e", environment] if environment else []), *(["--yes"] if command == "reap" else [])]

@@ -1,8 +1,8 @@
 """ARM requests: JSON in, JSON out, over one session, through azure-core's pipeline.
 
 Our own instead of azure-mgmt-machinelearningservices, which drops fields that its models lack: a diff needs Azure's
-bodies. azure-core's policy retries HTTP errors. POST requests (listKeys, token, getLogs) change nothing; PUT and PATCH
-are for what azure-ai-ml does not support.
+bodies. azure-core's policy retries HTTP errors. `post` is for actions that change nothing (listKeys, token, getLogs);
+`act`, `put` and `patch` are for what azure-ai-ml does not support.
 """
 
 from __future__ import annotations
@@ -119,6 +119,10 @@ class Arm:
         """The response to an action, checked against the schema."""
         return response_schemas.checked(self._send("POST", path, version, what, {}, body).body, schema, what)
 
+    def act(self, path: str, version: str, what: str, body: Json) -> None:
+        """One POST request of an action that changes something."""
+        self._send("POST", path, version, what, {}, body, changes=True)
+
     def put(self, path: str, version: str, what: str, body: Json) -> None:
         """One PUT request, for what azure-ai-ml does not support."""
         self._send("PUT", path, version, what, {}, body)
@@ -162,13 +166,15 @@ class Arm:
         params: Json = None,
         json: Json = None,
         absent: Container[int] = (),
+        changes: bool = False,
         **options: Json,
     ) -> Answer:
         """One request and its response. Raises on errors; a status in `absent` returns no body."""
         from azure.core.exceptions import HttpResponseError
         from azure.core.rest import HttpRequest
 
-        reading = {"reads": True, "retry_on_methods": ["GET", "POST"]} if method in ("GET", "POST") else {}
+        reads = method in ("GET", "POST") and not changes
+        reading = {"reads": True, "retry_on_methods": ["GET", "POST"]} if reads else {}
         response = self._client.send_request(HttpRequest(method, url, params=params, json=json), **reading, **options)
         headers = caseless(response.headers)
         if response.status_code in absent:

@@ -35,6 +35,14 @@ if TYPE_CHECKING:
 WORKSPACES = "2024-10-01"
 OnSecret = Callable[[str], None]
 """Called with each key and token for scoring as soon as it is read, before it is used."""
+OnNote = Callable[[str], None]
+"""Called with a sentence for the user."""
+WHERE = "AMLDEPLOY_EMULATOR"
+"""The variable for where the emulator of `cloud: local` runs if none runs: `embedded` in this process, or in the
+`background`. Default: in the background, but embedded where the variable CI is set.
+"""
+_IDLE = 1800.0
+"""Seconds without a request after which an emulator that a command started ends by itself."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +126,8 @@ class Cloud:
         """Paths of changes without a confirmed success: they are read before the change is sent again."""
         self.durations: Mapping[str, float] = {}
         """Seconds that operations take here, by name, if they are known: the emulator's. See `planning.duration`."""
+        self.ends_with_command = False
+        """Whether endpoints can be called only during this command: an emulator in this process."""
         self.why_no_scoring_script: Callable[[], str] = str
         """Why a scoring script cannot run here, and how to fix it; empty if it can, as in Azure."""
         self.why_unanswered: Callable[[str], str] = lambda _: ""
@@ -188,7 +198,14 @@ class Cloud:
 
 
 @contextmanager
-def connect(environment: Environment, root: Path, state: Path, clock: Clock, on_secret: OnSecret) -> Iterator[Cloud]:
+def connect(
+    environment: Environment,
+    root: Path,
+    state: Path,
+    clock: Clock,
+    on_secret: OnSecret,
+    on_note: OnNote = lambda _: None,
+) -> Iterator[Cloud]:
     """A connection, closed at the end. `root` is the project folder, `state` the emulator's folder."""
     if environment.cloud != "local":
         cloud = Cloud(environment, CLOUDS[environment.cloud], root, clock, on_secret=on_secret)
@@ -197,12 +214,13 @@ def connect(environment: Environment, root: Path, state: Path, clock: Clock, on_
         finally:
             cloud.close()
         return
-    with _emulator(state) as running, _variables(running.variables()):
+    with _emulator(state, on_note) as running, _variables(running.variables()):
         hosts = Hosts(
             running.url, "https://ml.azure.com/.default", running.url, storage="core.windows.net", private=running.url
         )
         cloud = Cloud(environment, hosts, root, _paced(clock, state), ca=str(running.ca), on_secret=on_secret)
         cloud.durations = _durations(state)
+        cloud.ends_with_command = running.pid == os.getpid()
         cloud.addresses = partial(_addresses, state)
         cloud.why_no_scoring_script = partial(_why_no_scoring_script, state)
         cloud.why_unanswered = _why_unanswered
@@ -213,23 +231,72 @@ def connect(environment: Environment, root: Path, state: Path, clock: Clock, on_
 
 
 @contextmanager
-def _emulator(state: Path) -> Iterator[Running]:
+def _emulator(state: Path, on_note: OnNote) -> Iterator[Running]:
+    """The running emulator, a new one in the background, or one in this process."""
+    from deploy import emulator
+
+    with ExitStack() as stack:
+        with _emulator_errors():
+            running = _current(state)
+            if running is not None:
+                emulator.save_scoring_python(state)
+            elif is_embedded(os.environ):
+                running = stack.enter_context(emulator.embed(state))
+            else:
+                running = _in_background(state, on_note)
+        yield running
+
+
+def is_embedded(variables: Mapping[str, str]) -> bool:
+    """Whether a new emulator runs inside the command: see WHERE."""
+    where = variables.get(WHERE) or (
+        "embedded" if variables.get("CI", "").lower() not in ("", "false") else "background"
+    )
+    if where not in ("embedded", "background"):
+        cause, cure = f"{WHERE} is {where!r}", f"Set {WHERE} to embedded or background, or unset it"
+        raise UsageError("open the local environment", cause, cure, code="AML686")
+    return where == "embedded"
+
+
+def _current(state: Path) -> Running | None:
+    """The running emulator. One that a command of another version of amldeploy started is stopped first."""
     from deploy import emulator
 
     running = emulator.find(state)
-    if running is not None:
-        emulator.save_scoring_python(state)
-        yield running
-        return
-    with ExitStack() as stack:
-        try:
-            running = stack.enter_context(emulator.embed(state))
-        except emulator.MissingExtra as error:
-            cure = 'Install it: pip install "amldeploy[local]"'
-            raise UsageError("open the local environment", str(error), cure, code="AML640") from error
-        except emulator.WorldUnavailable as error:
-            raise UsageError("open the local environment", error.reason, error.cure, code="AML645") from error
-        yield running
+    if running is None or not running.stops_after or running.version == emulator.own_version():
+        return running
+    emulator.stop(state)
+    return None
+
+
+def _in_background(state: Path, on_note: OnNote) -> Running:
+    from deploy import emulator
+
+    if (state / emulator.WORLD).exists():
+        emulator.durations(state)  # raises WorldUnavailable here, not in the log of the other process
+    running = emulator.launch(state, stops_after=_IDLE)
+    on_note(
+        f"The emulator runs in the background at {running.url}. It stops after {_IDLE / 60:g} minutes without a"
+        " request, or with: amldeploy emulator stop"
+    )
+    return running
+
+
+@contextmanager
+def _emulator_errors() -> Iterator[None]:
+    """Errors of the emulator's start as UsageError."""
+    from deploy import emulator
+
+    what = "open the local environment"
+    try:
+        yield
+    except emulator.MissingExtra as error:
+        raise UsageError(what, str(error), 'Install it: pip install "amldeploy[local]"', code="AML640") from error
+    except emulator.WorldUnavailable as error:
+        raise UsageError(what, error.reason, error.cure, code="AML645") from error
+    except RuntimeError as error:
+        cause = str(error).removeprefix("cannot start the emulator: ")
+        raise UsageError(what, cause, code="AML632") from error
 
 
 def _paced(clock: Clock, state: Path) -> Clock:

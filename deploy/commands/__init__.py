@@ -6,10 +6,13 @@ of endpoints (empty: all); `approve` and `emit`, callbacks for the confirmation 
 
 from deploy.commands.adopt import adopt
 from deploy.commands.apply import apply, plan_file
+from deploy.commands.call_code import code_of
 from deploy.commands.doctor import doctor
 from deploy.commands.federate import federate
 from deploy.commands.force_unlock import force_unlock
 from deploy.commands.import_endpoint import Import, import_endpoint
+from deploy.commands.invoke import Input, invoke, request_of
+from deploy.commands.keys import rotate_key, show_keys
 from deploy.commands.logs import logs
 from deploy.commands.plan import plan
 from deploy.commands.probe import probe
@@ -26,16 +29,19 @@ from deploy.commands.teardown import teardown
 __all__ = [
     "Approve",
     "Import",
+    "Input",
     "Project",
     "ReapResult",
     "Result",
     "adopt",
     "apply",
+    "code_of",
     "doctor",
     "entry_places",
     "federate",
     "force_unlock",
     "import_endpoint",
+    "invoke",
     "logs",
     "needs_approval",
     "plan",
@@ -44,8 +50,11 @@ __all__ = [
     "reap",
     "render",
     "renew",
+    "request_of",
     "restore",
     "rollback",
+    "rotate_key",
+    "show_keys",
     "status",
     "teardown",
     "validate",

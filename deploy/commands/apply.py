@@ -9,6 +9,7 @@ from pathlib import Path
 from deploy import reporter
 from deploy.cloud import endpoints
 from deploy.commands import lock
+from deploy.commands.call_code import codes_after
 from deploy.commands.orphans import read_orphans
 from deploy.commands.project import Project, check_emulator, read_facts_with_siblings, validate, with_times
 from deploy.commands.result import Approve, Result, run_plan, with_status
@@ -78,7 +79,8 @@ def apply(
                 emit(Event(EventKind.NOTE, text=text))
             result = run_plan(project, cloud, plan, "apply", emit, jobs)
         result = with_status(cloud, current, result)
-        return replace(result, idle=reporter.idle_notes(environment.name, result.endpoint_rows))
+        idle = reporter.idle_notes(environment.name, result.endpoint_rows)
+        return replace(result, idle=idle, codes=codes_after(cloud, current, result))
 
 
 def plan_file(project: Project, name: str | None, arguments: Sequence[str]) -> Path | None:

@@ -111,6 +111,20 @@ def consistent(cloud: Cloud, make: Callable[[], Plan], names: Callable[[], Seque
     raise StalePlan(f"plan {cloud.environment.name}", cause, "Wait until that run ends, then run the command again")
 
 
+@contextmanager
+def exclusive(run: Run, name: str) -> Iterator[str]:
+    """Hold the lock of one endpoint for a change that has no plan. Yields a note if the run may not exclude others.
+
+    Raises Locked (exit 8), and Refused if no lock is possible but required.
+    """
+    mode = run.cloud.environment.lock
+    if mode == "off":
+        yield f"{NOT_EXCLUSIVE}: {run.cloud.environment.name} has `lock: off`. {_MEANWHILE}"
+        return
+    with _held(run, [name], "") as why_not:
+        yield f"{NOT_EXCLUSIVE}: no lock could be taken ({why_not}). {_MEANWHILE}" if why_not else ""
+
+
 def with_note(environment: Environment, plan: Plan, why_not: str | None = None) -> Plan:
     """The plan, with a note if its run may not exclude others. `why_not`: why no lock could be taken; empty if the run
     holds its locks, None if it has not tried yet.

@@ -11,7 +11,7 @@ from pathlib import Path
 from deploy import redact
 from deploy.clock import Clock, SystemClock
 from deploy.cloud import endpoints
-from deploy.cloud.connect import Cloud, OnSecret, connect
+from deploy.cloud.connect import Cloud, OnNote, OnSecret, connect
 from deploy.config import reader, rendering, selection, validation
 from deploy.domain import leases
 from deploy.domain.arm import Facts, Json
@@ -25,11 +25,14 @@ from deploy.steps import STEP_TYPES, StepType
 
 @dataclass(frozen=True)
 class Project:
-    """A folder with `environments/` and `templates/`, and a clock. `on_secret` gets each secret that is read."""
+    """A folder with `environments/` and `templates/`, and a clock. `on_secret` gets each secret that is read,
+    `on_note` sentences for the user, such as that an emulator was started.
+    """
 
     root: Path = Path()
     clock: Clock = field(default_factory=SystemClock)
     on_secret: OnSecret = lambda _: None
+    on_note: OnNote = lambda _: None
 
     @property
     def state(self) -> Path:
@@ -43,7 +46,7 @@ class Project:
 
     def connect(self, environment: Environment) -> AbstractContextManager[Cloud]:
         """Connect to Azure, or to the emulator for `cloud: local`."""
-        return connect(environment, self.root, self.state, self.clock, self.on_secret)
+        return connect(environment, self.root, self.state, self.clock, self.on_secret, self.on_note)
 
 
 def validate(project: Project, name: str, only: Sequence[str] = ()) -> tuple[Environment, list[EndpointSpec]]:

@@ -52,6 +52,8 @@ class Result:
     """Why the report was not saved; empty when it was."""
     traffic: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """After an interruption: endpoint -> deployment -> percent. Endpoints that could not be read are missing."""
+    codes: Sequence[reporter.CallCode] = ()
+    """How to call each endpoint that the run created."""
 
     @property
     def exit(self) -> Exit:
@@ -102,12 +104,16 @@ def _provenance(cloud: Cloud, plan: Plan, report: Report) -> Provenance | None:
 
 def _save(plan: Plan, report: Report, folder: Path) -> list[Path]:
     """Write the plan, the report and the probe results. Returns the paths of the files that are not JSON."""
-    files = reporter.report_files(plan, report)
+    return [path for path in save_files(folder, reporter.report_files(plan, report)) if path.suffix != ".json"]
+
+
+def save_files(folder: Path, files: Mapping[str, bytes]) -> list[Path]:
+    """Write files that only their owner can read. Returns their paths."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     for name, content in files.items():
         (folder / name).touch(mode=0o600)
         (folder / name).write_bytes(content)
-    return [folder / name for name in files if not name.endswith(".json")]
+    return [folder / name for name in files]
 
 
 def with_status(cloud: Cloud, specs: Sequence[EndpointSpec], result: Result) -> Result:

@@ -13,6 +13,7 @@ from deploy.domain.plan import Plan
 from deploy.domain.spec import EndpointSpec
 from deploy.errors import Problem, UsageError
 from deploy.sanitize import sanitize
+from deploy.text import count
 
 
 def selected(file: EnvironmentFile, only: Sequence[str]) -> list[str]:
@@ -25,6 +26,16 @@ def selected(file: EnvironmentFile, only: Sequence[str]) -> list[str]:
             code="AML641",
         )
     return [key for key in file.entries if not only or key in only]
+
+
+def one(file: EnvironmentFile, key: str | None) -> str:
+    """The key of the endpoint that is named, or of the only one. UsageError when there is not exactly one."""
+    keys = selected(file, [key] if key else ())
+    if len(keys) != 1:
+        cause = f"environment {file.environment.name} has {count(len(keys), 'endpoint')}"
+        cure = f"Name one: {', '.join(keys)}" if keys else "Add an entry to endpoints in the environment file"
+        raise UsageError("select the endpoint", cause, cure, code="AML680")
+    return keys[0]
 
 
 def shared_names(file: EnvironmentFile, specs: Sequence[EndpointSpec]) -> list[Problem]:

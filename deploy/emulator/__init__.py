@@ -11,6 +11,7 @@ module of `deploy`. Stand-ins answer for models. `http/routes.py` lists the requ
 from __future__ import annotations
 
 from deploy.emulator.process.manage import (
+    WORLD,
     MissingExtra,
     addresses,
     begin,
@@ -22,12 +23,13 @@ from deploy.emulator.process.manage import (
     reset,
     stop,
 )
-from deploy.emulator.process.pidfile import Running, find, has_unreadable_record
+from deploy.emulator.process.pidfile import Running, find, has_unreadable_record, own_version
 from deploy.emulator.runtime.interpreter import save_scoring_python, scoring_problem
 from deploy.emulator.runtime.standins import why_unanswered
 from deploy.emulator.world.problems import FileProblem, InvalidFile, WorldUnavailable
 
 __all__ = [
+    "WORLD",
     "FileProblem",
     "InvalidFile",
     "MissingExtra",
@@ -41,6 +43,7 @@ __all__ = [
     "find",
     "has_unreadable_record",
     "launch",
+    "own_version",
     "requests",
     "reset",
     "save_scoring_python",

@@ -8,7 +8,7 @@ import sys
 import threading
 from pathlib import Path
 
-from deploy.emulator.process import manage, pidfile, start
+from deploy.emulator.process import idle, manage, pidfile, start
 from deploy.emulator.world.problems import WorldUnavailable
 from deploy.emulator.world.timing import PROFILES, Timing, timing_for
 
@@ -25,6 +25,9 @@ def main() -> int:
     parser.add_argument("--faults", type=Path, help="fault file (YAML)")
     parser.add_argument("--time-scale", type=float, help="speed of the world's clock (60 = one minute per second)")
     parser.add_argument("--throttle", action=argparse.BooleanOptionalAction, help="count requests as Azure does")
+    parser.add_argument(
+        "--stop-after", type=float, default=0.0, metavar="SECONDS", help="end after this time without a request"
+    )
     options = parser.parse_args()
     state = options.state.resolve()
     try:
@@ -32,11 +35,11 @@ def main() -> int:
     except (ValueError, WorldUnavailable) as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    return serve(state, options.port, timing_for(options.profile, options.throttle))
+    return serve(state, options.port, timing_for(options.profile, options.throttle), options.stop_after)
 
 
-def serve(state: Path, port: int, timing: Timing) -> int:
-    """Serve a state folder in this process."""
+def serve(state: Path, port: int, timing: Timing, stops_after: float = 0.0) -> int:
+    """Serve a state folder in this process. `stops_after`: see `pidfile.Running`."""
     from deploy.emulator.http.server import Server
 
     stop_requested = threading.Event()
@@ -47,13 +50,15 @@ def serve(state: Path, port: int, timing: Timing) -> int:
     except OSError as error:
         sys.stderr.write(f"cannot listen on 127.0.0.1:{port}: {error.strerror}. Choose another --port.\n")
         return 1
-    served = pidfile.running_here(server.port, server.identity_port, str(server.certificates.ca), server.control_token)
+    served = pidfile.running_here(
+        server.port, server.identity_port, str(server.certificates.ca), server.control_token, stops_after
+    )
     try:
         if not pidfile.write(state, served):
             sys.stderr.write(f"cannot serve {state}: another emulator already does. Use that one.\n")
             return 1
         sys.stderr.write(f"emulator of {state} answers at https://127.0.0.1:{server.port}\n")
-        stop_requested.wait()
+        idle.wait(stop_requested, state, served, lambda: server.idle_seconds)
     finally:
         server.stop()
         pidfile.remove(state, served)  # last: `stop` waits for this, and the port must be free then

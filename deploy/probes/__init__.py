@@ -23,6 +23,7 @@ class ProbeType(Protocol):
     """A probe type. `probe` is the `probe` part of pipeline.yml as a mapping, `folder` the template's folder."""
 
     REQUIRED_KEYS: tuple[str, ...]
+    INPUTS: tuple[str, ...]
 
     def request(self, probe: Mapping[str, Any], folder: Path) -> bytes:
         """The JSON body to POST. InvalidProbe if a sample file is missing or unsuitable, or the probe lacks a key."""

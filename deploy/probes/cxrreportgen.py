@@ -21,6 +21,8 @@ from deploy.text import count
 
 REQUIRED_KEYS: tuple[str, ...] = ("image",)
 """Keys of `probe` in pipeline.yml that this type needs."""
+INPUTS: tuple[str, ...] = ("image", "text")
+"""Keys of `probe` that a user can replace by an input of their own."""
 _COLUMNS = ("frontal_image", "indication", "technique", "comparison")
 
 

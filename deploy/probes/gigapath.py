@@ -20,6 +20,8 @@ from deploy.probes.samples import base64_text, png_size, read, required_text
 
 REQUIRED_KEYS: tuple[str, ...] = ("image",)
 """Keys of `probe` in pipeline.yml that this type needs."""
+INPUTS: tuple[str, ...] = ("image",)
+"""Keys of `probe` that a user can replace by an input of their own."""
 _ZIP = b"PK\x03\x04"
 MOST_BYTES = 256 * 1024 * 1024
 

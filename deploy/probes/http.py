@@ -16,6 +16,8 @@ from deploy.probes.samples import InvalidProbe, read
 
 REQUIRED_KEYS: tuple[str, ...] = ()
 """Keys of `probe` in pipeline.yml that this type needs."""
+INPUTS: tuple[str, ...] = ()
+"""Keys of `probe` that a user can replace by an input of their own."""
 
 
 def request(probe: Mapping[str, Any], folder: Path) -> bytes:

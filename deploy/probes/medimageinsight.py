@@ -19,6 +19,8 @@ from deploy.probes.vectors import cosine, norm, positive, vector
 
 REQUIRED_KEYS: tuple[str, ...] = ("image",)
 """Keys of `probe` in pipeline.yml that this type needs."""
+INPUTS: tuple[str, ...] = ("image", "text")
+"""Keys of `probe` that a user can replace by an input of their own."""
 LENGTH = 1024
 
 

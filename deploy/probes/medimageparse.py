@@ -22,6 +22,8 @@ from deploy.text import noun
 
 REQUIRED_KEYS: tuple[str, ...] = ("image", "text")
 """Keys of `probe` in pipeline.yml that this type needs."""
+INPUTS: tuple[str, ...] = ("image", "text")
+"""Keys of `probe` that a user can replace by an input of their own."""
 FOREGROUND = 128
 _ONE_WHERE_FOREGROUND = bytes(value >= FOREGROUND for value in range(256))
 

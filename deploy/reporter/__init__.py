@@ -11,12 +11,15 @@ passes through `sanitize`, and secrets are hidden in each format.
     workflow_commands, jobsummary   for a job of GitHub Actions
     cost                            costs in words and as JSON
     origin                          commit, user, time and run of a deployment
+    call, call_code                 a scoring request of invoke; the code for other programs
     files                           the files of a report and of `render`
 """
 
 from __future__ import annotations
 
 from deploy.redact import HIDDEN, is_secret
+from deploy.reporter.call import Call, call_files, call_json, call_markdown, call_text
+from deploy.reporter.call_code import CallCode, call_code
 from deploy.reporter.doctor import doctor_json, doctor_text
 from deploy.reporter.files import cli_files, report_files
 from deploy.reporter.html import report_html
@@ -45,9 +48,16 @@ __all__ = [
     "HELD_BACK",
     "HIDDEN",
     "SUMMARY_LIMIT",
+    "Call",
+    "CallCode",
     "EndpointRow",
     "SlotRow",
     "annotation_commands",
+    "call_code",
+    "call_files",
+    "call_json",
+    "call_markdown",
+    "call_text",
     "cli_files",
     "doctor_json",
     "doctor_text",

@@ -5,12 +5,13 @@ The request names its deployment in a header, so it works at 0 % of the traffic.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from deploy import probes
 from deploy.cloud import endpoints, preconditions, scoring
 from deploy.cloud.connect import Cloud
-from deploy.domain.arm import RELEASE_TAG, UNVERIFIED, Facts, address, facts_of, release_of
+from deploy.domain.arm import RELEASE_TAG, UNVERIFIED, Facts, Json, address, facts_of, release_of
 from deploy.domain.plan import Desired, Step, Verb
 from deploy.domain.report import Evidence
 from deploy.domain.spec import EndpointSpec, Retry
@@ -76,7 +77,16 @@ def permissions(spec: EndpointSpec, step: Step) -> tuple[str, Sequence[str]]:  #
 
 
 def run(cloud: Cloud, step: Step) -> Evidence:
-    what, body = f"probe {'/'.join((step.endpoint, *step.address.rest))}", step.body
+    return send(cloud, step.body, f"probe {'/'.join((step.endpoint, *step.address.rest))}")[0]
+
+
+def send(
+    cloud: Cloud, body: Mapping[str, Json], what: str, where: str = "in the report's folder"
+) -> tuple[Evidence, bytes]:
+    """Send the request of a step's body. Returns what the response contains, and the response.
+
+    `what` completes "cannot ..." in errors; `where` is the place at which the user finds a wrong response.
+    """
     kind, folder = probes.find(str(body["probe"]["type"])), cloud.root / str(body["folder"])
     endpoint = endpoints.read_recent_endpoint(cloud, str(body["endpoint"]))
     if endpoint is None:
@@ -91,22 +101,27 @@ def run(cloud: Cloud, step: Step) -> Evidence:
         limit=int(body["probe"]["max_answer_mb"]) << 20,
         what=what,
     )
-    expected = int(body["probe"]["status"])
-    if answer.status != expected and (refused := scoring.refusal(answer, what)):
+    seen = _checked(body["probe"], folder, answer, what, where)
+    preconditions.check(cloud, str(body["endpoint"]), body.get("expects"), what)
+    data = {**seen.data, "milliseconds": round(answer.seconds * 1000), "request_id": answer.request_id}
+    return Evidence(f"{seen.summary} in {answer.seconds:.2f} s", data, seen.files), answer.body
+
+
+def _checked(probe: Mapping[str, Json], folder: Path, answer: scoring.Answer, what: str, where: str) -> Evidence:
+    """What a response contains. Raises CloudError if it is not the model's, or not as expected."""
+    if answer.status != int(probe["status"]) and (refused := scoring.refusal(answer, what)):
         if answer.body:
             refused.attached["answer.txt"] = answer.body[:_KEPT]
         raise refused
     try:
-        seen = kind.check(body["probe"], folder, answer.status, answer.body)
-        _in_time(body["probe"].get("max_seconds"), answer.seconds)
+        seen = probes.find(str(probe["type"])).check(probe, folder, answer.status, answer.body)
+        _in_time(probe.get("max_seconds"), answer.seconds)
     except probes.WrongAnswer as wrong:
-        cure = "Look at answer.txt in the report's folder, and at the logs (amldeploy logs)"
+        cure = f"Look at answer.txt {where}, and at the logs (amldeploy logs)"
         error = CloudError(what, str(wrong), cure, code="AML376", request_id=answer.request_id)
         error.attached["answer.txt"] = answer.body[:_KEPT]
         raise error from None
-    preconditions.check(cloud, str(body["endpoint"]), body.get("expects"), what)
-    data = {**seen.data, "milliseconds": round(answer.seconds * 1000), "request_id": answer.request_id}
-    return Evidence(f"{seen.summary} in {answer.seconds:.2f} s", data, seen.files)
+    return seen
 
 
 def _in_time(most: float | None, took: float) -> None:

@@ -93,6 +93,7 @@ def _environment(project: Path, amldeploy: ForkServer) -> dict[str, str]:
         "PATH": os.pathsep.join((str(amldeploy.commands), str(Path(sys.executable).parent), kept["PATH"])),
         "PYTHONPATH": str(ROOT),
         "PYTHONUTF8": "1",
+        "AMLDEPLOY_EMULATOR": "embedded",
         "TZ": "UTC",
         "LC_ALL": "C.UTF-8",
         "COLUMNS": "100",

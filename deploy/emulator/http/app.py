@@ -49,6 +49,8 @@ class Emulator:
         """Requests to the control API need it."""
         self.active = 0
         """Requests in progress; a server that stops waits for them."""
+        self.last_request = time.monotonic()
+        """When the last request came or was answered."""
         self._pending: Counter[str] = Counter()
         """Scoring requests in progress, by deployment."""
 
@@ -59,6 +61,7 @@ class Emulator:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
+        self.last_request = time.monotonic()
         request, channel = Request(scope, receive), (scope, receive, send)
         exchange = self._exchange(request)
         try:
@@ -83,6 +86,7 @@ class Emulator:
                 self._log(exchange, 0)
         finally:
             self.active -= 1
+            self.last_request = time.monotonic()
 
     def _exchange(self, request: Request) -> Exchange:
         """The request without its body."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -36,6 +37,7 @@ class Server:
         self._ready = threading.Event()
         self._failure: BaseException | None = None
         self.control_token = ""
+        self._application: Emulator | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._told = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="amldeploy-emulator", daemon=True)
@@ -44,6 +46,12 @@ class Server:
         if self._failure is not None:
             self.stop()
             raise self._failure
+
+    @property
+    def idle_seconds(self) -> float:
+        """Real seconds since the last request; 0 while one is in progress."""
+        found = self._application
+        return 0.0 if found is None or found.active else time.monotonic() - found.last_request
 
     def stop(self) -> None:
         """End the server and wait for it."""
@@ -58,7 +66,7 @@ class Server:
             world = open_world(self._state / "world.sqlite", timing=self._timing)
             world.record_timing()
             application = Emulator(world, Tokens(self._state / "tls"))
-            self.control_token = application.control_token
+            self._application, self.control_token = application, application.control_token
             try:
                 asyncio.run(self._serve(application))
             finally:

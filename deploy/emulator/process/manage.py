@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
-from deploy.emulator.process.pidfile import Running, find, is_recorded, running_here
+from deploy.emulator.process.pidfile import Running, find, is_recorded, keep, running_here
 from deploy.emulator.runtime import interpreter
 from deploy.emulator.world import private_files
 
@@ -41,9 +41,17 @@ class MissingExtra(RuntimeError):
 
 
 def launch(
-    state: Path, port: int = 0, profile: str = "quick", *, throttle: bool | None = None, **options: Unpack[WorldOptions]
+    state: Path,
+    port: int = 0,
+    profile: str = "quick",
+    *,
+    throttle: bool | None = None,
+    stops_after: float = 0.0,
+    **options: Unpack[WorldOptions],
 ) -> Running:
     """The running server, or a new one in a background process that outlives this one.
+
+    `stops_after`: seconds without a request after which it ends by itself; 0 for never, also for one that runs already.
 
     The `options` (see `begin`) also apply to a server that runs already; the other parameters only to a new one.
 
@@ -56,8 +64,8 @@ def launch(
     state = state.resolve()
     begin(state, **options)
     if (running := find(state)) is not None:
-        return running
-    process = _spawn(state, port, profile, throttle)
+        return keep(state, running) if running.stops_after and not stops_after else running
+    process = _spawn(state, port, profile, throttle, stops_after)
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         if (running := find(state)) is not None:
@@ -196,13 +204,14 @@ def addresses(state: Path, host: str) -> list[str]:  # noqa: ARG001 every privat
         world.close()
 
 
-def _spawn(state: Path, port: int, profile: str, throttle: bool | None) -> subprocess.Popen[bytes]:
+def _spawn(state: Path, port: int, profile: str, throttle: bool | None, stops_after: float) -> subprocess.Popen[bytes]:
     private_files.folder(state)
     root = str(Path(__file__).parents[3])
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))}
     # -P: a package named `deploy` in the user's folder is neither found nor run.
     command = [sys.executable, "-P", "-m", "deploy.emulator"]
     command += ["--state", str(state), "--port", str(port), "--profile", profile]
+    command += ["--stop-after", str(stops_after)] if stops_after else []
     if throttle is not None:
         command.append("--throttle" if throttle else "--no-throttle")
     with private_files.secure(state / LOG).open("ab") as output:

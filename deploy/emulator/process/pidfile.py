@@ -8,7 +8,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from deploy.emulator.control import token
@@ -22,7 +22,8 @@ CLOUD = "AmlEmulator"
 class Running:
     """A running emulator: its URL, its identity endpoint, the file of its certificate authority, its process id.
 
-    `token` is a secret: requests to the control API need it.
+    `token` is a secret: requests to the control API need it. `stops_after`: seconds without a request after which it
+    ends by itself, 0 for never; `version`: of the amldeploy that started it.
     """
 
     url: str
@@ -30,6 +31,8 @@ class Running:
     ca: str
     pid: int
     token: str = field(repr=False)
+    stops_after: float = field(default=0.0, compare=False)
+    version: str = field(default="", compare=False)
 
     @property
     def control_headers(self) -> dict[str, str]:
@@ -75,6 +78,25 @@ def find(state: Path) -> Running | None:
     return None
 
 
+def recorded(state: Path) -> Running | None:
+    """The record as it is, whether or not that server answers."""
+    try:
+        return _parse((state / NAME).read_bytes())
+    except OSError:
+        return None
+
+
+def keep(state: Path, running: Running) -> Running:
+    """Change a server that ends by itself to one that runs until it is stopped."""
+    kept = replace(running, stops_after=0.0)
+    draft = _draft(state, kept)
+    if recorded(state) == running:
+        draft.replace(state / NAME)
+    else:
+        draft.unlink()
+    return kept
+
+
 def remove(state: Path, running: Running) -> None:
     """Remove a server's record."""
     _remove(state, lambda now: _parse(now) == running)
@@ -82,10 +104,7 @@ def remove(state: Path, running: Running) -> None:
 
 def is_recorded(state: Path, running: Running) -> bool:
     """Whether the record is that of this server, running or not."""
-    try:
-        return _parse((state / NAME).read_bytes()) == running
-    except OSError:
-        return False
+    return recorded(state) == running
 
 
 def has_unreadable_record(state: Path) -> bool:
@@ -106,7 +125,10 @@ def _remove(state: Path, fits: Callable[[bytes], bool]) -> None:
 def _parse(text: bytes) -> Running | None:
     try:
         content = json.loads(text)
-        running = Running(content["url"], content["identity_url"], content["ca"], content["pid"], content["token"])
+        running = Running(
+            content["url"], content["identity_url"], content["ca"], content["pid"], content["token"],
+            float(content.get("stops_after", 0.0)), str(content.get("version", "")),
+        )  # fmt: skip
         texts = (running.url, running.identity_url, running.ca, running.token)
         if all(isinstance(word, str) for word in texts) and isinstance(running.pid, int):
             return running
@@ -115,21 +137,26 @@ def _parse(text: bytes) -> Running | None:
     return None
 
 
-def running_here(port: int, identity_port: int, ca: str, control_token: str) -> Running:
+def running_here(port: int, identity_port: int, ca: str, control_token: str, stops_after: float = 0.0) -> Running:
     """The record of a server in this process."""
     identity_url = f"http://127.0.0.1:{identity_port}/msi/token"
-    return Running(f"https://127.0.0.1:{port}", identity_url, ca, os.getpid(), control_token)
+    url = f"https://127.0.0.1:{port}"
+    return Running(url, identity_url, ca, os.getpid(), control_token, stops_after, own_version())
+
+
+def own_version() -> str:
+    """The version of the installed amldeploy; empty if it is not installed."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("amldeploy")
+    except PackageNotFoundError:
+        return ""
 
 
 def write(state: Path, running: Running) -> bool:
     """Write the record of a server; False when another running server was first."""
-    content = {
-        "pid": running.pid, "port": int(running.url.rpartition(":")[2]), "url": running.url,
-        "identity_url": running.identity_url, "ca": running.ca, "token": running.token, "started": time.time(),
-    }  # fmt: skip
-    handle, draft = tempfile.mkstemp(dir=state)
-    with os.fdopen(handle, "w") as stream:
-        json.dump(content, stream)
+    draft = _draft(state, running)
     try:
         for _ in range(2):
             with contextlib.suppress(FileExistsError):
@@ -139,7 +166,20 @@ def write(state: Path, running: Running) -> bool:
                 return False
         return False
     finally:
-        Path(draft).unlink()
+        draft.unlink()
+
+
+def _draft(state: Path, running: Running) -> Path:
+    """A new file with the content of the record, only for its owner."""
+    content = {
+        "pid": running.pid, "port": int(running.url.rpartition(":")[2]), "url": running.url,
+        "identity_url": running.identity_url, "ca": running.ca, "token": running.token, "started": time.time(),
+        "stops_after": running.stops_after, "version": running.version,
+    }  # fmt: skip
+    handle, draft = tempfile.mkstemp(dir=state)
+    with os.fdopen(handle, "w") as stream:
+        json.dump(content, stream)
+    return Path(draft)
 
 
 def _hosts(environment: Mapping[str, str]) -> Iterator[str]:

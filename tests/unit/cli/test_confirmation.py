@@ -13,6 +13,7 @@ from deploy import commands
 from deploy.cli import app, runner
 from deploy.cli.deploy_commands import _apply_command
 from deploy.cli.runner import Approval, Invocation
+from deploy.commands.keys import Rotation
 from deploy.domain.plan import Plan, Step, Verb
 from deploy.domain.report import Report
 from deploy.errors import Exit, UsageError
@@ -165,3 +166,22 @@ def test_an_interrupted_apply_names_the_command_that_goes_back(
         assert all(f"{slot} {share} %" in lines[-2] for slot, share in traffic["mip"].items())
     else:
         assert "amldeploy" not in lines[-1], "the traffic is last"
+
+
+@pytest.mark.parametrize(("words", "code"), [((), 64), (("--yes",), 0)])
+def test_a_rotation_of_keys_in_azure_asks(
+    words: tuple[str, ...], code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It first prints which clients fail; without a terminal it names --yes."""
+
+    def rotate(*_: object, approve: Any, **__: object) -> Any:
+        approve("rotate the secondary key of mip-1", True)
+        return Rotation("mip", "mip-1", "secondary", "primary", other_is_unchanged=True)
+
+    monkeypatch.setattr(runner, "run", lambda work: work(SimpleNamespace(rotate_key=rotate), None))
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    assert typed("keys", "rotate", "-e", "prod", "mip", "--key", "secondary", *words) == code
+    printed = capsys.readouterr()
+    asked = "AML642 cannot rotate the secondary key of mip-1: no terminal is available" in " ".join(printed.err.split())
+    assert asked is ("Clients that use the secondary key must switch" in printed.err) is (code == 64)
+    assert ("The secondary key of mip-1 is new" in printed.out) is (code == 0)

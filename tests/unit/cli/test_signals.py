@@ -60,3 +60,9 @@ def test_the_message_names_the_interrupted_command(command: str, typed: list[str
     assert said.endswith(f": {again}")
     assert "apply" not in said
     assert message("status", "prod") == "Interrupted."
+
+
+def test_an_interrupted_rotation_of_keys_is_not_simply_run_again() -> None:
+    """Each run makes a new key."""
+    said = message("keys", "prod")
+    assert said == "Interrupted. If this was a rotation, the key may be new: look at it before you rotate it again."
