@@ -51,6 +51,7 @@ for panel, function, example, docs in (
     (_SHARED, shared_quota_commands.reap, "reap -e dev --within 2h --yes", "docs/leases.md"),
     (_SHARED, shared_quota_commands.renew, "renew -e dev --within 24h --yes", "docs/leases.md"),
     (_SHARED, shared_quota_commands.restore, "restore -e dev .amldeploy/reaped/TIME/NAME", "docs/leases.md"),
+    (_SET_UP, setup_commands.init, "init --template own-model", "docs/start.md"),
     (_SET_UP, setup_commands.import_, "import -e dev --endpoint my-endpoint", "README.md"),
     (_SET_UP, setup_commands.adopt, "adopt -e dev mip", "README.md"),
     (_SET_UP, setup_commands.schema, "schema pipeline", "README.md"),

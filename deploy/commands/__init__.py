@@ -10,6 +10,7 @@ from deploy.commands.doctor import doctor
 from deploy.commands.federate import federate
 from deploy.commands.force_unlock import force_unlock
 from deploy.commands.import_endpoint import Import, import_endpoint
+from deploy.commands.init import Initialized, init, write_schemas
 from deploy.commands.logs import logs
 from deploy.commands.plan import plan
 from deploy.commands.probe import probe
@@ -26,6 +27,7 @@ from deploy.commands.teardown import teardown
 __all__ = [
     "Approve",
     "Import",
+    "Initialized",
     "Project",
     "ReapResult",
     "Result",
@@ -36,6 +38,7 @@ __all__ = [
     "federate",
     "force_unlock",
     "import_endpoint",
+    "init",
     "logs",
     "needs_approval",
     "plan",
@@ -50,4 +53,5 @@ __all__ = [
     "teardown",
     "validate",
     "watch",
+    "write_schemas",
 ]
