@@ -14,7 +14,7 @@ from deploy.commands.init import Initialized, init, write_schemas
 from deploy.commands.logs import logs
 from deploy.commands.plan import plan
 from deploy.commands.probe import probe
-from deploy.commands.project import Project, entry_places, needs_approval, validate
+from deploy.commands.project import Project, entry_places, needs_approval, scoring_packages, validate
 from deploy.commands.reap import ReapResult, reap
 from deploy.commands.render import render
 from deploy.commands.renew import renew
@@ -49,6 +49,7 @@ __all__ = [
     "renew",
     "restore",
     "rollback",
+    "scoring_packages",
     "status",
     "teardown",
     "validate",

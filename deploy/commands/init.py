@@ -92,9 +92,10 @@ def _checked(root: Path, source: Path) -> Path:
     try:
         files = reader.template_in(folder.parent, folder.name)
     except SpecError as error:
-        problem = error.problems[0]
+        name = f"The template {folder.name!r}"
+        cause = "; ".join(problem.cause.rstrip(".").replace(name, str(source)) for problem in error.problems)
         cure = "Rename the files to endpoint.yml and deployment.yml (or blue-deployment.yml)"
-        raise UsageError(_WHAT, f"{source}: {problem.cause.rstrip('.')}", cure, code="AML681") from None
+        raise UsageError(_WHAT, cause, cure, code="AML681") from None
     for name in files.deployments:
         _require_inside(folder, source, PurePosixPath(name).name, files.read(name) or "")
     return folder
