@@ -12,7 +12,7 @@ from deploy import redact
 from deploy.clock import Clock, SystemClock
 from deploy.cloud import endpoints
 from deploy.cloud.connect import Cloud, OnSecret, connect
-from deploy.config import reader, rendering, selection, validation
+from deploy.config import overlay, reader, rendering, selection, validation
 from deploy.config.pip_packages import pip_packages
 from deploy.domain import leases
 from deploy.domain.arm import Facts, Json
@@ -88,9 +88,11 @@ def load_spec(project: Project, file: validation.EnvironmentFile, key: str) -> E
     files = reader.read_template(project.root, entry.template, entry.place)
     try:
         rendered = rendering.render_endpoint(files, file.environment, key, entry.values, entry.own)
+        rendered = overlay.with_pipeline(rendered, entry.pipeline, entry.place.file)
         spec = validation.validate_endpoint(rendered, file.environment, key, project.root)
     except SpecError as error:
-        raise SpecError(_redacted(error.problems, entry.values.value)) from None
+        written = [entry.values.value, entry.pipeline.value if entry.pipeline else {}]
+        raise SpecError(_redacted(error.problems, written)) from None
     return replace(spec, folder=os.path.relpath(spec.folder, project.root))
 
 

@@ -93,6 +93,10 @@ class EntryDocument(Document):
     values: dict[str, Any] = Field(
         default={}, description="Values that override the values of the environment with the same key."
     )
+    pipeline: dict[str, Any] = Field(
+        default={},
+        description="Merged over the template's pipeline.yml: mappings by key, lists as a whole; null removes a key.",
+    )
     protected: Flag = Field(default=False, description=f"Refuse plans that delete this endpoint. {_IDLE}")
 
 

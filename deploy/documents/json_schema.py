@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from deploy.documents.endpoint_and_deployment import DeploymentDocument, EndpointDocument
@@ -37,13 +38,48 @@ def schema(name: str) -> dict[str, Any]:
     as absent. Raises KeyError for other names.
     """
     found = MODELS[name].model_json_schema()
-    if name != "environment":
+    if name == "environment":
+        overlay = _overlay()
+        found["$defs"] |= overlay.pop("$defs")
+        pipeline = found["$defs"]["EntryDocument"]["properties"]["pipeline"]
+        found["$defs"]["EntryDocument"]["properties"]["pipeline"] = {**overlay, "description": pipeline["description"]}
+    else:
         for part in (found, *found.get("$defs", {}).values()):
             part["properties"] = {key: _templated(value) for key, value in part.get("properties", {}).items()}
         found.setdefault("$defs", {})["Expression"] = _EXPRESSION
     for key in found["properties"].keys() - set(found.get("required", ())):
         found["properties"][key] = _either(found["properties"][key], {"type": "null"})
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **found, "title": f"amldeploy {name} file"}
+
+
+def _overlay() -> dict[str, Any]:
+    """The schema of `pipeline` in an entry: pipeline.yml without required keys, and null removes a key.
+
+    Items of lists stay complete, because an entry replaces a list as a whole.
+    """
+    found = Pipeline.model_json_schema()
+    whole = _references([part for part in _parts(found) if "items" in part])
+    while more := _references([found["$defs"][name] for name in whole]) - whole:
+        whole |= more
+    for part in (found, *(part for name, part in found["$defs"].items() if name not in whole)):
+        part.pop("required", None)
+        part.pop("anyOf", None)  # one of several required keys
+        part["properties"] = {key: _either(each, {"type": "null"}) for key, each in part.get("properties", {}).items()}
+    return {key: value for key, value in found.items() if key != "title"}
+
+
+def _parts(value: Any) -> Iterator[dict[str, Any]]:
+    """All mappings inside a JSON value."""
+    if isinstance(value, dict):
+        yield value
+    for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _parts(item)
+
+
+def _references(schemas: Sequence[Mapping[str, Any]]) -> set[str]:
+    """The names of all definitions to which these schemas refer."""
+    found = (part.get("$ref") for each in schemas for part in _parts(each))
+    return {str(name).rpartition("/")[2] for name in found if name}
 
 
 def _templated(part: dict[str, Any]) -> dict[str, Any]:
