@@ -11,6 +11,7 @@ from deploy.cli import console, output, runner
 from deploy.cli.options import Endpoints, Environment, Events, Format, LockTimeout, Yes
 from deploy.cli.output import Output, View
 from deploy.cli.runner import Invocation
+from deploy.config import starter
 from deploy.errors import UsageError
 
 
@@ -20,8 +21,7 @@ def init(
         typer.Option(
             "--template",
             metavar="NAME",
-            help="medimageparse (default), medimageparse3d, medimageinsight, cxrreportgen, gigapath, own-model or"
-            " custom-container. With --from: the name of the new template.",
+            help=f"{', '.join(starter.names())}. Default: {starter.DEFAULT}. With --from: a name for the new template.",
         ),
     ] = None,
     source: Annotated[

@@ -73,9 +73,9 @@ def _name(template: str | None, source: Path | None, own: Sequence[str]) -> str:
     if not reader.is_name(name):
         cure = "Use --template NAME with letters, digits, dots, dashes and underscores"
         raise UsageError(_WHAT, f"{name!r} is not a valid template name", cure, code="AML680")
-    if source is None and name not in starter.KEYS and name not in own:
-        known = f"Use one of {', '.join(starter.KEYS)}, or --from FOLDER for files of your own"
-        cure = did_you_mean(name, starter.KEYS, known).rstrip(".")
+    if source is None and name not in starter.names() and name not in own:
+        known = f"Use one of {', '.join(starter.names())}, or --from FOLDER for files of your own"
+        cure = did_you_mean(name, starter.names(), known).rstrip(".")
         raise UsageError(_WHAT, f"there is no template {name!r}", cure, code="AML680")
     return name
 

@@ -91,8 +91,7 @@ def load_spec(project: Project, file: validation.EnvironmentFile, key: str) -> E
         rendered = overlay.with_pipeline(rendered, entry.pipeline, entry.place.file)
         spec = validation.validate_endpoint(rendered, file.environment, key, project.root)
     except SpecError as error:
-        written = [entry.values.value, entry.pipeline.value if entry.pipeline else {}]
-        raise SpecError(_redacted(error.problems, written)) from None
+        raise SpecError(_redacted(error.problems, entry.values.value)) from None
     return replace(spec, folder=os.path.relpath(spec.folder, project.root))
 
 

@@ -8,26 +8,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
-
-from deploy.documents.json_schema import MODELS
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _STARTER = _PACKAGE / "starter"
 SCHEMAS = ".schemas"
 """The folder of a project with the JSON Schemas of its files."""
 DEFAULT = "medimageparse"
-KEYS = {
-    "medimageparse": "mip",
-    "medimageparse3d": "mip3d",
-    "medimageinsight": "insight",
-    "cxrreportgen": "cxr",
-    "gigapath": "gigapath",
-    "own-model": "model",
-    "custom-container": "container",
-}
-"""Each shipped template -> the key of its entry in an environment file."""
+_KINDS = ("environment", "endpoint", "deployment", "pipeline")
+"""The kinds of files that users write; each has a JSON Schema."""
 WORKFLOW = ".github/workflows/amldeploy.yml"
 SOURCE = "OWNER/amldeploy"
 COMMIT = "COMMIT"
@@ -40,6 +29,11 @@ def shipped_templates() -> Path:
     """The folder of the shipped templates: in the package, or in the checkout of an editable installation."""
     packaged = _PACKAGE / "templates"
     return packaged if packaged.is_dir() else _PACKAGE.parent / "templates"
+
+
+def names() -> list[str]:
+    """The names of the shipped templates."""
+    return sorted(path.name for path in shipped_templates().iterdir() if path.is_dir())
 
 
 def template_files(folder: Path) -> dict[str, Path]:
@@ -63,7 +57,7 @@ def linked(content: bytes) -> bytes:
 def key_of(template: str) -> str:
     """The key of an entry for a template: at most 20 characters, so that endpoint names can end with more."""
     words = re.sub(r"[^a-z0-9]+", "-", template.lower()).lstrip("-0123456789")
-    return KEYS.get(template) or words[:20].rstrip("-") or "model"
+    return words[:20].rstrip("-") or "model"
 
 
 def environment_file(name: str, templates: Iterable[str]) -> str:
@@ -80,8 +74,8 @@ def gitignore() -> str:
 
 def schemas() -> Mapping[str, str]:
     """File name -> JSON Schema of each kind of file that users write."""
-    names = (f"{name}.json" for name in MODELS)
-    return {name: (_PACKAGE / "schemas" / name).read_text(encoding="utf-8") for name in names}
+    files = (f"{kind}.json" for kind in _KINDS)
+    return {name: (_PACKAGE / "schemas" / name).read_text(encoding="utf-8") for name in files}
 
 
 def workflow() -> tuple[str, bool]:
@@ -95,6 +89,8 @@ def workflow() -> tuple[str, bool]:
 
 def installed_from() -> tuple[str, str] | None:
     """`owner/name` and commit if pip installed amldeploy from GitHub (direct_url.json of PEP 610); None otherwise."""
+    from importlib.metadata import PackageNotFoundError, distribution
+
     try:
         text = distribution("amldeploy").read_text("direct_url.json") or "{}"
     except PackageNotFoundError:
