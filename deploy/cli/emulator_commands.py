@@ -153,11 +153,14 @@ def requests(
 def scoring(
     state: State = _STATE,
     python: Annotated[
-        str | None, typer.Option("--python", metavar="PATH", help="Python for score.py; that of amldeploy by default.")
+        str | None, typer.Option("--python", metavar="FILE", help="Python for score.py; that of amldeploy by default.")
     ] = None,
     output_format: Format = Output.TEXT,
 ) -> None:
-    """Install what runs your score.py: the inference server, and the pip packages of your conda files."""
+    """Install what runs your score.py.
+
+    That is the inference server of Azure ML, and the pip packages of your conda files, in the folder of the data.
+    """
     packages = runner.run(lambda commands, project: commands.scoring_packages(project))
 
     def create(emulator: ModuleType) -> bool:
