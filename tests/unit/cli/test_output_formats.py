@@ -196,7 +196,7 @@ def helps(root: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ..
 HELPS = dict(helps(typer.main.get_command(app)))
 
 
-@pytest.mark.parametrize("path", [(), ("emulator",), ("github",)])
+@pytest.mark.parametrize("path", [(), ("emulator",), ("github",), ("lease",)])
 def test_a_group_lists_each_command_in_one_line(path: tuple[str, ...]) -> None:
     """At 80 columns, without a cut."""
     listed = [line for line in HELPS[path].partition("-h, --help")[2].splitlines()[1:] if line.startswith("  ")]
@@ -209,7 +209,7 @@ def test_commands_are_grouped() -> None:
     """In the order in which a user needs them."""
     headings = [line for line in HELPS[()].splitlines() if line.endswith(":") and not line.startswith((" ", "Usage"))]
 
-    assert headings == ["Options:", "Deploy:", "Inspect:", "Shared quota:", "Set up:", "Emulator:"]
+    assert headings == ["Options:", "Deploy:", "Inspect:", "Set up:", "Emulator:"]
 
 
 @pytest.mark.parametrize("path", HELPS, ids=" ".join)
