@@ -55,7 +55,8 @@ def init(
             writing.kept.append(environments[name])
         elif name == "local" or not set(environments) - {"local"}:
             writing.file(f"{reader.ENVIRONMENTS}/{name}.yml", starter.environment_file(name, names))
-    notes += _unused(project, environments["local"], names[0]) if "local" in environments else []
+    if (template or source) and "local" in environments:
+        notes += _unused(project, environments["local"], names[0])
     return Initialized(writing.written, writing.kept, notes)
 
 

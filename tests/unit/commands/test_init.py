@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -143,6 +145,8 @@ def test_init_keeps_the_choice_of_an_earlier_run(project: commands.Project) -> N
     assert made.written[0].startswith("templates/medimageinsight/")
     add = "Add below endpoints: medimageinsight: {template: medimageinsight}"
     assert made.notes == [f"environments/local.yaml does not use medimageinsight. {add}"]
+    (project.root / "templates/medimageinsight").rename(project.root / "templates/another")
+    assert commands.init(project).notes == []
 
 
 def test_a_killed_init_is_completed(project: commands.Project) -> None:
@@ -235,6 +239,25 @@ def test_the_workflow_calls_ours_correctly(project: commands.Project) -> None:
     )
     assert commands.init(project, github=True).notes == []
     assert starter.WORKFLOW in commands.init(project, github=True).kept
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("jactionlint", "--shellcheck="),
+        ("zizmor", "--quiet", "--persona=auditor", "--offline"),
+        ("check-jsonschema", "--quiet", "--builtin-schema", "vendor.github-workflows"),
+    ],
+    ids=lambda command: command[0],
+)
+def test_the_workflow_passes_the_linters(project: commands.Project, command: tuple[str, ...]) -> None:
+    """As our own do in scripts/check, once it names a commit."""
+    commands.init(project, github=True)
+    path = project.root / starter.WORKFLOW
+    path.write_text(path.read_text().replace("OWNER/", "acme/").replace("@COMMIT", f"@{'0123456789' * 4}"))
+    tool = Path(sys.executable).with_name(command[0])
+    ran = subprocess.run([tool, *command[1:], path], capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
 
 
 @pytest.mark.parametrize(
