@@ -63,11 +63,13 @@ class GuardsDocument(Document):
         default=None,
         description="Maximum cost per hour of all endpoints of this file at the peak of a plan, with idle slots. "
         f"{_CURRENCY}",
+        examples=[10],
     )
     max_monthly_cost: Amount | None = Field(
         default=None,
         description="Maximum cost per month (730 hours) of all endpoints of this file after a plan, with idle slots. "
         f"{_CURRENCY}",
+        examples=[5000],
     )
     require_probe: Flag = Field(
         default=False, description="Refuse plans that move traffic to a release if pipeline.yml has no probe."
