@@ -82,9 +82,9 @@ def main() -> None:
         emulator.launch(folder / ".amldeploy", world=folder / "world.yml")
         try:
             good = [
-                measured(folder, "reap", "-e", "many"),
-                measured(folder, "reap", "-e", "many", "--within", "24h", "--max", str(options.due)),
-                measured(folder, "renew", "-e", "many", "--within", "24h", "--yes"),
+                measured(folder, "lease", "reap", "-e", "many"),
+                measured(folder, "lease", "reap", "-e", "many", "--within", "24h", "--max", str(options.due)),
+                measured(folder, "lease", "renew", "-e", "many", "--within", "24h", "--yes"),
             ]
         finally:
             emulator.stop(folder / ".amldeploy")

@@ -1,6 +1,6 @@
 """The command-line interface: reads the command line, runs one command, prints its result, exits with its code.
 
-deploy_commands, call_commands, inspect_commands, keys_commands, shared_quota_commands,
+deploy_commands, call_commands, inspect_commands, keys_commands, lease_commands,
 setup_commands, github_commands, emulator_commands        the commands, a module for each group of `--help`
 options, output, command_help   shared options; the output formats (-o); `--help`
 runner                     how a command runs: progress, confirmation, errors, exit code
@@ -25,13 +25,13 @@ from deploy.cli import (
     github_commands,
     inspect_commands,
     keys_commands,
+    lease_commands,
     runner,
     setup_commands,
-    shared_quota_commands,
     signals,
 )
 
-_DEPLOY, _INSPECT, _SHARED, _SET_UP, _EMULATOR = "Deploy", "Inspect", "Shared quota", "Set up", "Emulator"
+_DEPLOY, _INSPECT, _SET_UP, _EMULATOR = "Deploy", "Inspect", "Set up", "Emulator"
 app = command_help.group(
     "amldeploy",
     "Deploy Azure ML online endpoints from YAML files. Try it with the emulator: amldeploy apply -e local",
@@ -51,15 +51,14 @@ for panel, function, example, docs in (
     (_INSPECT, inspect_commands.logs, "logs -e prod mip --lines 200", "docs/errors.md"),
     (_INSPECT, inspect_commands.doctor, "doctor -e prod", "docs/preflight.md"),
     (_INSPECT, inspect_commands.explain, "explain AML310", "docs/errors.md"),
-    (_SHARED, shared_quota_commands.reap, "reap -e dev --within 2h --yes", "docs/leases.md"),
-    (_SHARED, shared_quota_commands.renew, "renew -e dev --within 24h --yes", "docs/leases.md"),
-    (_SHARED, shared_quota_commands.restore, "restore -e dev .amldeploy/reaped/TIME/NAME", "docs/leases.md"),
+    (_SET_UP, setup_commands.init, "init --template own-model", "docs/start.md"),
     (_SET_UP, setup_commands.import_, "import -e dev --endpoint my-endpoint", "README.md"),
     (_SET_UP, setup_commands.adopt, "adopt -e dev mip", "README.md"),
     (_SET_UP, setup_commands.schema, "schema pipeline", "README.md"),
 ):
     command_help.add(app, function, f"amldeploy {example}", docs, panel=panel)
 app.add_typer(keys_commands.app, rich_help_panel=_INSPECT)
+app.add_typer(lease_commands.app, rich_help_panel=_DEPLOY)
 app.add_typer(github_commands.app, rich_help_panel=_SET_UP)
 app.add_typer(emulator_commands.app, rich_help_panel=_EMULATOR)
 

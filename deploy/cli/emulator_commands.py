@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
+from types import ModuleType
 from typing import Annotated, Any
 
 import typer
@@ -151,6 +152,31 @@ def requests(
     output.show(View(lambda: table(rows), lambda: rows, indent=None), output_format)
 
 
+def scoring(
+    state: State = _STATE,
+    python: Annotated[
+        str | None, typer.Option("--python", metavar="FILE", help="Python for score.py; that of amldeploy by default.")
+    ] = None,
+    output_format: Format = Output.TEXT,
+) -> None:
+    """Install what runs your score.py.
+
+    That is the inference server of Azure ML, and the pip packages of your conda files, in the folder of the data.
+    """
+    packages = runner.run(lambda commands, project: commands.scoring_packages(project))
+
+    def create(emulator: ModuleType) -> bool:
+        made: bool = emulator.create_scoring_environment(state, packages, console.print_message, python)
+        return made
+
+    installed = runner.run_emulator(create)
+    path = runner.run_emulator(lambda emulator: emulator.scoring_python(state))
+    text = f"The emulator runs score.py with {path}."
+    _show(text, {"python": path, "packages": packages, "installed": installed}, output_format)
+    if variable := runner.run_emulator(lambda emulator: emulator.scoring_variable()):
+        console.print_message(f"{variable} is set, and comes first. Unset it to use this interpreter.")
+
+
 for command, example in (
     (start, "start --time-scale 60"),
     (stop, "stop"),
@@ -159,6 +185,7 @@ for command, example in (
     (reset, "reset"),
     (clock, "clock --advance 160h"),
     (requests, "requests --mutating"),
+    (scoring, "scoring"),
 ):
     command_help.add(app, command, f"amldeploy emulator {example}", "docs/emulator.md")
 

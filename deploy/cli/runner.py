@@ -204,7 +204,8 @@ def exit_code(work: Callable[[], object]) -> int:
             UsageError("read the command line", error.format_message(), f"See {command} --help", code="AML648")
         )
     except (typer.Abort, KeyboardInterrupt) as stop:
-        console.print_message(signals.message(next(iter(sys.argv[1:]), ""), _option("-e", "--environment")))
+        words = [word for word in sys.argv[1:3] if word != "lease"]
+        console.print_message(signals.message(next(iter(words), ""), _option("-e", "--environment")))
         return signals.exit_code(stop)
     except OSError as error:
         cure = "Check that the path is correct and that you can write to it"

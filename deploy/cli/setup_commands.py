@@ -1,4 +1,4 @@
-"""The commands of the group Set up: import, adopt, schema."""
+"""The commands of the group Set up: init, import, adopt, schema."""
 
 from __future__ import annotations
 
@@ -11,7 +11,39 @@ from deploy.cli import console, output, runner
 from deploy.cli.options import Endpoints, Environment, Events, Format, LockTimeout, Yes
 from deploy.cli.output import Output, View
 from deploy.cli.runner import Invocation
+from deploy.config import starter
 from deploy.errors import UsageError
+
+
+def init(
+    template: Annotated[
+        str | None,
+        typer.Option(
+            "--template",
+            metavar="NAME",
+            help=f"{', '.join(starter.names())}. Default: {starter.DEFAULT}. With --from: a name for the new template.",
+        ),
+    ] = None,
+    source: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="FOLDER", help="Make a template of a folder with files for `az ml`."),
+    ] = None,
+    github: Annotated[bool, typer.Option("--github", help="Also write a workflow for GitHub Actions.")] = False,
+    output_format: Format = Output.TEXT,
+) -> None:
+    """Write the files of a new project. Never overwrites."""
+    made = runner.run(lambda commands, project: commands.init(project, template=template, source=source, github=github))
+
+    def text() -> str:
+        return "\n".join([*(f"written  {path}" for path in made.written), *(f"kept     {path}" for path in made.kept)])
+
+    document = {"written": list(made.written), "kept": list(made.kept), "notes": list(made.notes)}
+    output.show(View(text, lambda: document), output_format)
+    if output.is_machine_readable(output_format):
+        return
+    for note in made.notes:
+        console.print_message(f"Note: {note}.")
+    console.print_message("Next: amldeploy apply -e local")
 
 
 def import_(
@@ -69,8 +101,21 @@ def adopt(
 
 def schema(
     name: Annotated[str | None, typer.Argument(metavar="NAME", help="Schema; omit to list all.")] = None,
+    write: Annotated[
+        Path | None,
+        typer.Option(
+            "--write", metavar="FOLDER", help="Write the schemas of your files, for editors. Overwrites them."
+        ),
+    ] = None,
 ) -> None:
     """Print the JSON Schema of your files, or of an -o json output."""
+    if write is not None:
+        if name is not None:
+            cure = "Use --write without a name"
+            raise UsageError("write the schemas", "--write writes all of them", cure, code="AML630")
+        written = runner.run(lambda commands, _: commands.write_schemas(write))
+        console.print_result("\n".join(written))
+        return
     folder = Path(__file__).parents[1] / "schemas"
     names = sorted(path.stem for path in folder.glob("*.json"))
     if name is not None and name not in names:

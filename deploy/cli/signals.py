@@ -15,6 +15,8 @@ from deploy.errors import Exit, Terminated
 
 _CHANGING = frozenset({"adopt", "apply", "reap", "renew", "restore", "rollback", "teardown"})
 """Commands that start operations in Azure."""
+_LEASE = frozenset({"reap", "renew", "restore"})
+"""Those of the group `lease`."""
 _REPEAT = 2.0
 """Seconds in which a second Ctrl-C counts as the same one: wrappers send it again."""
 
@@ -29,7 +31,8 @@ def message(command: str, environment: str | None = None, arguments: Sequence[st
     if command not in _CHANGING:
         return "Interrupted."
     options = [*(["-e", environment] if environment else []), *(["--yes"] if command == "reap" else [])]
-    again = shlex.join(["amldeploy", command, *options, *arguments])
+    group = ["lease"] if command in _LEASE else []
+    again = shlex.join(["amldeploy", *group, command, *options, *arguments])
     return f"Interrupted. Started operations continue in Azure. To finish, run the same command again: {again}"
 
 

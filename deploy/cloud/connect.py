@@ -7,7 +7,7 @@ everything else is the same as in Azure.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -128,8 +128,8 @@ class Cloud:
         """Seconds that operations take here, by name, if they are known: the emulator's. See `planning.duration`."""
         self.ends_with_command = False
         """Whether endpoints can be called only during this command: an emulator in this process."""
-        self.why_no_scoring_script: Callable[[], str] = str
-        """Why a scoring script cannot run here, and how to fix it; empty if it can, as in Azure."""
+        self.why_no_scoring_script: Callable[[Sequence[str]], str] = lambda _: ""
+        """Why a scoring script that needs these pip packages cannot run here, and how to fix it; empty if it can."""
         self.why_unanswered: Callable[[str], str] = lambda _: ""
         """Why a deployment of a model without scoring code cannot answer here; empty if it can, as in Azure."""
 
@@ -316,9 +316,11 @@ def _durations(state: Path) -> Mapping[str, float]:
     return emulator.durations(state)
 
 
-def _why_no_scoring_script(state: Path) -> str:
+def _why_no_scoring_script(state: Path, packages: Sequence[str]) -> str:
     from deploy import emulator
 
+    if missing := emulator.missing_packages(state, packages):
+        return f"the scoring environment lacks {', '.join(missing)}. Run amldeploy emulator scoring"
     return emulator.scoring_problem(state)
 
 

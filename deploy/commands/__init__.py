@@ -11,12 +11,13 @@ from deploy.commands.doctor import doctor
 from deploy.commands.federate import federate
 from deploy.commands.force_unlock import force_unlock
 from deploy.commands.import_endpoint import Import, import_endpoint
+from deploy.commands.init import Initialized, init, write_schemas
 from deploy.commands.invoke import Input, invoke, request_of
 from deploy.commands.keys import rotate_key, show_keys
 from deploy.commands.logs import logs
 from deploy.commands.plan import plan
 from deploy.commands.probe import probe
-from deploy.commands.project import Project, entry_places, needs_approval, validate
+from deploy.commands.project import Project, entry_places, needs_approval, scoring_packages, validate
 from deploy.commands.reap import ReapResult, reap
 from deploy.commands.render import render
 from deploy.commands.renew import renew
@@ -29,6 +30,7 @@ from deploy.commands.teardown import teardown
 __all__ = [
     "Approve",
     "Import",
+    "Initialized",
     "Input",
     "Project",
     "ReapResult",
@@ -41,6 +43,7 @@ __all__ = [
     "federate",
     "force_unlock",
     "import_endpoint",
+    "init",
     "invoke",
     "logs",
     "needs_approval",
@@ -54,9 +57,11 @@ __all__ = [
     "restore",
     "rollback",
     "rotate_key",
+    "scoring_packages",
     "show_keys",
     "status",
     "teardown",
     "validate",
     "watch",
+    "write_schemas",
 ]

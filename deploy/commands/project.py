@@ -12,7 +12,8 @@ from deploy import redact
 from deploy.clock import Clock, SystemClock
 from deploy.cloud import endpoints
 from deploy.cloud.connect import Cloud, OnNote, OnSecret, connect
-from deploy.config import reader, rendering, selection, validation
+from deploy.config import overlay, reader, rendering, selection, validation
+from deploy.config.pip_packages import pip_packages
 from deploy.domain import leases
 from deploy.domain.arm import Facts, Json
 from deploy.domain.plan import Plan
@@ -90,6 +91,7 @@ def load_spec(project: Project, file: validation.EnvironmentFile, key: str) -> E
     files = reader.read_template(project.root, entry.template, entry.place)
     try:
         rendered = rendering.render_endpoint(files, file.environment, key, entry.values, entry.own)
+        rendered = overlay.with_pipeline(rendered, entry.pipeline, entry.place.file)
         spec = validation.validate_endpoint(rendered, file.environment, key, project.root)
     except SpecError as error:
         raise SpecError(_redacted(error.problems, entry.values.value)) from None
@@ -131,13 +133,32 @@ def check_emulator(cloud: Cloud, plan: Plan) -> Plan:
     """
     steps = [step for step in plan.steps if step.kind == "deployment" and step.body.get("document")]
     own = [step for step in steps if step.body["document"].get("code_configuration")]
-    if own and (reason := cloud.why_no_scoring_script()):
+    packages = [
+        line for step in own for line in pip_packages(step.body["document"], cloud.root / str(step.body["folder"]))
+    ]
+    if own and (reason := cloud.why_no_scoring_script(packages)):
         cause, _, cure = reason.partition(". ")
         raise Refused([Finding(str(step.address), "AML254", cause, cure.rstrip(".")) for step in own[:1]])
     rest = {str(step.address): step.body["document"].get("model") or "" for step in steps if step not in own}
     models = {where: model["path"] if isinstance(model, Mapping) else model for where, model in rest.items()}
     reasons = {where: cloud.why_unanswered(model) for where, model in models.items()}
     return replace(plan, notes=(*plan.notes, *(f"AML255 {where}: {why}" for where, why in reasons.items() if why)))
+
+
+def scoring_packages(project: Project) -> list[str]:
+    """The pip packages of all deployments with a scoring script in environments of the emulator, without duplicates.
+
+    Environments and entries with problems are ignored.
+    """
+    found: dict[str, None] = {}
+    for name in reader.environment_files(project.root):
+        with suppress(SpecError):
+            file = validation.survey_environment(reader.read_environment(project.root, name))
+            specs = valid_specs(project, file).values() if file.environment.cloud == "local" else ()
+            for spec in specs:
+                own = [each for each in spec.deployments if each.get("code_configuration")]
+                found |= dict.fromkeys(line for each in own for line in pip_packages(each, project.root / spec.folder))
+    return sorted(found)
 
 
 def with_times(cloud: Cloud, plan: Plan) -> Plan:

@@ -76,6 +76,6 @@ def unrepaired(environment: Environment, states: Mapping[str, LeaseState], repor
         problem = each.missed.text if each.missed else each.alias_problem
         if problem and key in failed:
             ended = each.missed.ended if each.missed else None
-            cure = f"Repair it with: amldeploy renew -e {environment.name} {key}"
+            cure = f"Repair it with: amldeploy lease renew -e {environment.name} {key}"
             found.append(Message(environment.name, each.spec.name, ended, 0, f"{problem}. {cure}"))
     return found

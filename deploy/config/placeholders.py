@@ -38,7 +38,11 @@ DOCUMENT: tuple[FieldPath, ...] = (
 """The fields of an endpoint or deployment file with free text."""
 PIPELINE: tuple[FieldPath, ...] = (("probe",), ("lease",))
 """Those of pipeline.yml: requests, and commands."""
-ENVIRONMENT: tuple[FieldPath, ...] = (("values",), ("endpoints", _ANY, "values"))
+ENVIRONMENT: tuple[FieldPath, ...] = (
+    ("values",),
+    ("endpoints", _ANY, "values"),
+    *(("endpoints", _ANY, "pipeline", *field_path) for field_path in PIPELINE),
+)
 """Those of an environment file; a value is checked where a template uses it."""
 
 

@@ -31,10 +31,9 @@ def read_environment(root: Path, name: str) -> Source:
     if there:
         file = f"{ENVIRONMENTS}/{there[0].name}"
         return yaml12.parse(_text(there[0], file), file)
-    known = [path.stem for path in _entries(folder) if path.suffix in _YAML and is_name(path.stem) and path.is_file()]
     add = f"Add {ENVIRONMENTS}/{name}.yml."
     elsewhere = f"Change to the folder that contains {ENVIRONMENTS}/ and {TEMPLATES}/, or a"
-    cure = did_you_mean(name, known) or (add if folder.is_dir() else elsewhere + add[1:])
+    cure = did_you_mean(name, environment_files(root)) or (add if folder.is_dir() else elsewhere + add[1:])
     unfit = next(filter(None, (_unfit(path, name, "environment", "file") for path in paths)), None)
     raise _problem(f"{ENVIRONMENTS}/{name}.yml", "AML101", *(unfit or (f"There is no environment {name!r}.", cure)))
 
@@ -44,19 +43,35 @@ def is_name(text: str) -> bool:
     return bool(_NAME.fullmatch(text))
 
 
+def template_names(root: Path) -> list[str]:
+    """The names of the folders in `templates/`."""
+    return [path.name for path in _entries(root / TEMPLATES) if is_name(path.name) and path.is_dir()]
+
+
+def environment_files(root: Path) -> dict[str, str]:
+    """Name -> path relative to the project of each file in `environments/`."""
+    found = (path for path in _entries(root / ENVIRONMENTS) if path.suffix in _YAML and path.is_file())
+    return {path.stem: f"{ENVIRONMENTS}/{path.name}" for path in found if is_name(path.stem)}
+
+
 def read_template(root: Path, name: str, wanted: Place | None = None) -> TemplateFiles:
-    """The files of a template. `wanted` is the location that names it, for the message if it is missing.
+    """The files of a template. `wanted` is the location that names it, for the message if it is missing."""
+    folder = root / TEMPLATES / name
+    if not is_name(name) or not folder.is_dir():
+        place = wanted or Place(f"{TEMPLATES}/{name}")
+        cure = did_you_mean(name, template_names(root)) or f"Add the folder {TEMPLATES}/{name}."
+        absent = (f"There is no template {name!r}.", cure)
+        raise SpecError([Problem(place, "AML101", *(_unfit(folder, name, "template", "folder") or absent))])
+    return template_in(root / TEMPLATES, name)
+
+
+def template_in(templates: Path, name: str) -> TemplateFiles:
+    """The template in the folder `name` of `templates`. Raises SpecError if a file is missing or exists twice.
 
     An endpoint file, at least one deployment file (`deployment`, `<slot>-deployment` or any file in `deployments/`),
     and optionally a pipeline file; each .yml or .yaml, with or without .j2.
     """
-    folder = root / TEMPLATES / name
-    if not is_name(name) or not folder.is_dir():
-        known = [path.name for path in _entries(root / TEMPLATES) if is_name(path.name) and path.is_dir()]
-        place = wanted or Place(f"{TEMPLATES}/{name}")
-        cure = did_you_mean(name, known) or f"Add the folder {TEMPLATES}/{name}."
-        absent = (f"There is no template {name!r}.", cure)
-        raise SpecError([Problem(place, "AML101", *(_unfit(folder, name, "template", "folder") or absent))])
+    folder = templates / name
     files = _documents(folder)
     deployments = sorted(stem for stem in files if re.fullmatch(r"deployments/.+|(.+-)?deployment", stem))
     problems = [_twice(f"{TEMPLATES}/{name}", *claims) for claims in files.values() if len(claims) > 1]
@@ -70,7 +85,7 @@ def read_template(root: Path, name: str, wanted: Place | None = None) -> Templat
         endpoint=f"{name}/{files['endpoint'][0]}",
         deployments=tuple(f"{name}/{files[stem][0]}" for stem in deployments),
         pipeline=f"{name}/{files['pipeline'][0]}" if "pipeline" in files else None,
-        read=cache(_Reading(root / TEMPLATES).text),
+        read=cache(_Reading(templates).text),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from deploy.documents.endpoint_and_deployment import DeploymentDocument, EndpointDocument
@@ -19,7 +20,7 @@ _EXPRESSION = {
 }
 
 
-_NOTES = ("title", "description", "default")
+_NOTES = ("title", "description", "default", "examples")
 
 
 MODELS: dict[str, type[Document]] = {
@@ -36,14 +37,71 @@ def schema(name: str) -> dict[str, Any]:
     Template files can have `"{{ ... }}"` in place of a number, a list and so on. A top-level key without a value counts
     as absent. Raises KeyError for other names.
     """
-    found = MODELS[name].model_json_schema()
-    if name != "environment":
+    found = _annotated(MODELS[name].model_json_schema())
+    if name == "environment":
+        overlay = _overlay()
+        found["$defs"] |= overlay.pop("$defs")
+        entry = found["$defs"]["EntryDocument"]["properties"]
+        entry["pipeline"] = {**overlay, **{key: entry["pipeline"][key] for key in ("description", "examples")}}
+    else:
         for part in (found, *found.get("$defs", {}).values()):
             part["properties"] = {key: _templated(value) for key, value in part.get("properties", {}).items()}
         found.setdefault("$defs", {})["Expression"] = _EXPRESSION
     for key in found["properties"].keys() - set(found.get("required", ())):
         found["properties"][key] = _either(found["properties"][key], {"type": "null"})
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **found, "title": f"amldeploy {name} file"}
+
+
+def _annotated(found: dict[str, Any]) -> dict[str, Any]:
+    """The schema with an example and a description for each key."""
+    definitions = found.get("$defs", {})
+    for part in (found, *definitions.values()):
+        for value in part.get("properties", {}).values():
+            value.setdefault("examples", _example(value))
+            if "description" not in value:  # pydantic omits one that is also the docstring of the value's model
+                (name,) = _references([value])
+                value["description"] = definitions[name]["description"]
+    return found
+
+
+def _example(part: dict[str, Any]) -> list[Any]:
+    """The example of a key without one of its own: its default, or the first of its values; empty if it has none."""
+    if part.get("default") not in (None, "", [], {}):
+        return [part["default"]]
+    for branch in (part, *part.get("anyOf", ())):
+        if "const" in branch or "enum" in branch:
+            return [branch["const"] if "const" in branch else branch["enum"][0]]
+    return []
+
+
+def _overlay() -> dict[str, Any]:
+    """The schema of `pipeline` in an entry: pipeline.yml without required keys, and null removes a key.
+
+    Items of lists stay complete, because an entry replaces a list as a whole.
+    """
+    found = _annotated(Pipeline.model_json_schema())
+    whole = _references([part for part in _parts(found) if "items" in part])
+    while more := _references([found["$defs"][name] for name in whole]) - whole:
+        whole |= more
+    for part in (found, *(part for name, part in found["$defs"].items() if name not in whole)):
+        part.pop("required", None)
+        part.pop("anyOf", None)  # one of several required keys
+        part["properties"] = {key: _either(each, {"type": "null"}) for key, each in part.get("properties", {}).items()}
+    return {key: value for key, value in found.items() if key != "title"}
+
+
+def _parts(value: Any) -> Iterator[dict[str, Any]]:
+    """All mappings inside a JSON value."""
+    if isinstance(value, dict):
+        yield value
+    for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _parts(item)
+
+
+def _references(schemas: Sequence[Mapping[str, Any]]) -> set[str]:
+    """The names of all definitions to which these schemas refer."""
+    found = (part.get("$ref") for each in schemas for part in _parts(each))
+    return {str(name).rpartition("/")[2] for name in found if name}
 
 
 def _templated(part: dict[str, Any]) -> dict[str, Any]:

@@ -26,32 +26,40 @@ class Quota(Document):
         description="dedicated: quota of the subscription. shared: a lease of 168 hours on Azure's shared pool.",
     )
     duration: Annotated[Duration, Field(gt=0, le=604_800)] = Field(
-        default=604_800.0, description="Lease of an endpoint on shared quota: at most 168h."
+        default=604_800.0, description="Lease of an endpoint on shared quota: at most 168h.", examples=["168h"]
     )
     fallback: Literal["dedicated"] | None = Field(
-        default=None, description="Quota for a new endpoint if the shared pool is still full at retry.deadline."
+        default=None,
+        description="Quota for a new endpoint if the shared pool is still full at retry.deadline.",
+        examples=["dedicated"],
     )
     api_version: str | None = Field(
         default=None,
         pattern=r"^\d{4}-\d{2}-\d{2}(-preview)?$",
         description="api-version for creating the endpoint directly with ARM, without azure-ai-ml.",
+        examples=["2025-10-01-preview"],
     )
 
 
 class Principal(Document):
     """The principal of a role assignment, by object id."""
 
-    object_id: str = Field(pattern=GUID, description="Object id in Microsoft Entra ID.")
-    type: Literal["User", "Group", "ServicePrincipal"]
+    object_id: str = Field(
+        pattern=GUID, description="Object id in Microsoft Entra ID.", examples=["11111111-1111-1111-1111-111111111111"]
+    )
+    type: Literal["User", "Group", "ServicePrincipal"] = Field(description="What the object id belongs to.")
 
 
 class Role(Document):
     """A role assignment. `role` is the name or GUID of a built-in role; `scope` is a known word or a full ARM id."""
 
-    role: str = Field(min_length=1, description="Name or GUID of a built-in role.")
+    role: str = Field(
+        min_length=1, description="Name or GUID of a built-in role.", examples=["Storage Blob Data Reader"]
+    )
     scope: str = Field(
         pattern=SCOPE,
         description="Scope of the role assignment: endpoint, workspace, workspace_storage, ... or a full ARM id.",
+        examples=["workspace_storage"],
     )
     principal: Annotated[
         Annotated[Literal["endpoint"], Tag("reference")] | Annotated[Principal, Tag("inline")], Discriminator(union_tag)
@@ -62,21 +70,36 @@ class Probe(Document):
     """A real scoring request with an expected response. `image` and `body` are paths inside the template folder."""
 
     source: Literal["runner"] = Field(
-        default="runner", alias="from", exclude=True, description="Where the request is sent from."
+        default="runner", alias="from", exclude=True, description="Where the request is sent from.", examples=["runner"]
     )
-    type: Literal["http", "medimageparse", "medimageparse3d", "medimageinsight", "cxrreportgen", "gigapath"]
-    image: str | None = Field(default=None, description="Sample image, a path inside the template folder.")
-    text: str | None = Field(default=None, description="One prompt, or several separated by &.")
-    body: str | None = Field(default=None, description="Request body, a JSON file inside the template folder.")
+    type: Literal["http", "medimageparse", "medimageparse3d", "medimageinsight", "cxrreportgen", "gigapath"] = Field(
+        description="Which requests are sent, and how the response is checked."
+    )
+    image: str | None = Field(
+        default=None, description="Sample image, a path inside the template folder.", examples=["probe/phantom.png"]
+    )
+    text: str | None = Field(
+        default=None, description="One prompt, or several separated by &.", examples=["left lung & right lung"]
+    )
+    body: str | None = Field(
+        default=None,
+        description="Request body, a JSON file inside the template folder.",
+        examples=["probe/request.json"],
+    )
     status: Whole = Field(default=200, ge=100, le=599, description="Expected HTTP status.")
     answer: dict[str, Any] | str | None = Field(
         default=None,
         description="http only: JSON Schema of the response, or a file in the template folder that contains it.",
+        examples=[{"type": "object", "required": ["species"]}],
     )
-    max_seconds: Duration | None = Field(default=None, description="Longest response time that passes: 2s, 1m.")
-    attempts: Whole = Field(default=5, ge=1, le=100)
+    max_seconds: Duration | None = Field(
+        default=None, description="Longest response time that passes: 2s, 1m.", examples=["2s"]
+    )
+    attempts: Whole = Field(default=5, ge=1, le=100, description="How often the request is sent until it passes.")
     timeout: Annotated[Duration, Field(gt=0)] = Field(
-        default=90.0, description="Time until the answer of one attempt is complete: 90s, 5m, or seconds."
+        default=90.0,
+        description="Time until the answer of one attempt is complete: 90s, 5m, or seconds.",
+        examples=["90s"],
     )
     max_answer_mb: Whole = Field(default=64, ge=1, le=1024, description="Largest answer that is read, in MB.")
 
@@ -94,20 +117,35 @@ def _or_none(schema: dict[str, Any]) -> None:
 class RetryPolicy(Document):
     """How long a step is retried, for example while a role is not yet effective or an endpoint is busy."""
 
-    attempts: Whole = Field(default=6, ge=1, le=100)
-    deadline: Duration = Field(default=1800.0, description="Time for all attempts together: 30m, or seconds.")
+    attempts: Whole = Field(default=6, ge=1, le=100, description="How often a step is tried.")
+    deadline: Duration = Field(
+        default=1800.0, description="Time for all attempts together: 30m, or seconds.", examples=["30m"]
+    )
 
 
 class Alias(Document):
     """Where clients look up the current endpoint. Set exactly one of file, github_variable and command."""
 
-    file: str | None = Field(default=None, min_length=1, description="JSON file, relative to the project folder.")
-    github_variable: str | None = Field(
-        default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", description="Name of a GitHub Actions variable."
+    file: str | None = Field(
+        default=None,
+        min_length=1,
+        description="JSON file, relative to the project folder.",
+        examples=["endpoints.json"],
     )
-    repository: str | None = Field(default=None, pattern=r"^[\w.-]+/[\w.-]+$", description="owner/name.")
+    github_variable: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z_][A-Za-z0-9_]*$",
+        description="Name of a GitHub Actions variable.",
+        examples=["MIP_ENDPOINT"],
+    )
+    repository: str | None = Field(
+        default=None, pattern=r"^[\w.-]+/[\w.-]+$", description="owner/name.", examples=["acme/client"]
+    )
     command: tuple[str, ...] | None = Field(
-        default=None, min_length=1, description="Program and arguments, run without a shell."
+        default=None,
+        min_length=1,
+        description="Program and arguments, run without a shell.",
+        examples=[["./set-alias"]],
     )
 
     @model_validator(mode="after")
@@ -120,21 +158,44 @@ class Alias(Document):
 class LeasePolicy(Document):
     """Settings for the renewal of a lease on shared quota."""
 
-    alias: Alias | None = None
-    drain: Duration = Field(default=600.0, description="How long the old endpoint keeps running after the alias moved.")
+    alias: Alias | None = Field(
+        default=None, description="Where clients look up the current endpoint.", examples=[{"file": "endpoints.json"}]
+    )
+    drain: Duration = Field(
+        default=600.0, description="How long the old endpoint keeps running after the alias moved.", examples=["10m"]
+    )
 
 
 class Pipeline(Document):
     """`pipeline.yml`: settings that the CLI v2 files do not have. Each key is optional."""
 
-    quota: Quota = Quota()
-    roles: tuple[Role, ...] = ()
+    quota: Quota = Field(
+        default=Quota(), description="The quota that the instances use.", examples=[{"capacity": "shared"}]
+    )
+    roles: tuple[Role, ...] = Field(
+        default=(),
+        description="Role assignments that the endpoint needs.",
+        examples=[[{"role": "AcrPull", "scope": "workspace_registry"}]],
+    )
     probe: Annotated[Probe | None, BeforeValidator(_without_probe)] = Field(
         default=None,
         description="A request before traffic moves. `{from: none}`: no probe, as this machine cannot send one.",
         json_schema_extra=_or_none,
+        examples=[{"type": "http", "body": "probe/request.json"}],
     )
-    rollout: Rollout = Rollout()
-    retry: RetryPolicy = RetryPolicy()
-    lease: LeasePolicy = LeasePolicy()
-    scale: Scale | None = None
+    rollout: Rollout = Field(
+        default=Rollout(),
+        description="How traffic moves to a new release.",
+        examples=[{"stages": [10, 50, 100], "bake": "5m"}],
+    )
+    retry: RetryPolicy = Field(
+        default=RetryPolicy(), description="How long a step is retried.", examples=[{"attempts": 6, "deadline": "30m"}]
+    )
+    lease: LeasePolicy = Field(
+        default=LeasePolicy(),
+        description="Settings for the renewal of a lease on shared quota.",
+        examples=[{"drain": "10m"}],
+    )
+    scale: Scale | None = Field(
+        default=None, description="Instances by load and time.", examples=[{"min": 1, "max": 4}]
+    )

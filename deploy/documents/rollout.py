@@ -20,10 +20,14 @@ class Rollout(Document):
         default=(100,),
         min_length=1,
         description="Percentages of traffic for the new release, ascending; the last is 100.",
+        examples=[[10, 50, 100]],
     )
-    bake: Duration = Field(default=0.0, description="How long a stage is observed before the next: 5m, or seconds.")
+    bake: Duration = Field(
+        default=0.0, description="How long a stage is observed before the next: 5m, or seconds.", examples=["5m"]
+    )
     keep_previous: Retention = Field(
         default=86_400.0,
         description="How long the previous release stays in the idle slot for a rollback: 24h, 0 or forever. "
         "0: the rollout deletes it at its end. A duration: `reap` deletes it afterwards.",
+        examples=["24h"],
     )

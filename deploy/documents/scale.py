@@ -26,20 +26,31 @@ class ScaleRule(Document):
     """Adds or removes instances when a metric is above or below a threshold."""
 
     model_config = ConfigDict(json_schema_extra={"allOf": [_one_of("above", "below"), _one_of("add", "remove")]})
-    metric: str = Field(min_length=1, max_length=200, description="Metric of Azure Monitor: CpuUtilizationPercentage.")
+    metric: str = Field(
+        min_length=1,
+        max_length=200,
+        description="Metric of Azure Monitor: CpuUtilizationPercentage.",
+        examples=["CpuUtilizationPercentage"],
+    )
     of: Literal["deployment", "endpoint"] = Field(
         default="deployment", description="The resource with the metric; RequestLatency: endpoint."
     )
-    above: Annotated[float, Field(allow_inf_nan=False)] | None = None
-    below: Annotated[float, Field(allow_inf_nan=False)] | None = None
-    window: Annotated[Duration, Field(ge=300, le=43_200)] = Field(
-        default=300.0, description="Time over which the metric is combined: 5m to 12h."
+    above: Annotated[float, Field(allow_inf_nan=False)] | None = Field(
+        default=None, description="The rule acts while the metric is above this value.", examples=[70]
     )
-    aggregation: Literal["average", "minimum", "maximum", "total", "count", "last"] = "average"
-    add: Step | None = Field(default=None, description="Instances to add.")
-    remove: Step | None = Field(default=None, description="Instances to remove.")
+    below: Annotated[float, Field(allow_inf_nan=False)] | None = Field(
+        default=None, description="The rule acts while the metric is below this value.", examples=[30]
+    )
+    window: Annotated[Duration, Field(ge=300, le=43_200)] = Field(
+        default=300.0, description="Time over which the metric is combined: 5m to 12h.", examples=["5m"]
+    )
+    aggregation: Literal["average", "minimum", "maximum", "total", "count", "last"] = Field(
+        default="average", description="How the values of the window are combined."
+    )
+    add: Step | None = Field(default=None, description="Instances to add.", examples=[1])
+    remove: Step | None = Field(default=None, description="Instances to remove.", examples=[1])
     cooldown: Annotated[Duration, Field(ge=60, le=604_800)] = Field(
-        default=300.0, description="Time until the next change: 1m to 168h."
+        default=300.0, description="Time until the next change: 1m to 168h.", examples=["5m"]
     )
 
     @model_validator(mode="after")
@@ -54,15 +65,28 @@ class ScaleRule(Document):
 class ScaleProfile(Document):
     """Other limits at certain times: on days of the week (`start: "08:00"`) or once (`start: 2026-12-01T08:00:00Z`)."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 _.-]{0,79}$")
-    min: Instances
-    max: Instances
-    rules: tuple[ScaleRule, ...] | None = Field(
-        default=None, max_length=10, description="Its rules; without it, those of scale."
+    name: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9 _.-]{0,79}$", description="Name of the profile.", examples=["office hours"]
     )
-    days: tuple[Day, ...] | None = Field(default=None, min_length=1, max_length=7)
-    start: str = Field(description="With days: a time of day, 08:00. Else a date and time, 2026-12-01T08:00:00Z.")
-    end: str = Field(description="Like start.")
+    min: Instances = Field(description="Smallest number of instances in this time.", examples=[2])
+    max: Instances = Field(description="Largest number of instances in this time.", examples=[6])
+    rules: tuple[ScaleRule, ...] | None = Field(
+        default=None,
+        max_length=10,
+        description="Its rules; without it, those of scale.",
+        examples=[[{"metric": "CpuUtilizationPercentage", "above": 70, "add": 1}]],
+    )
+    days: tuple[Day, ...] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=7,
+        description="Days of the week; without it the profile is used once.",
+        examples=[["Monday", "Friday"]],
+    )
+    start: str = Field(
+        description="With days: a time of day, 08:00. Else a date and time, 2026-12-01T08:00:00Z.", examples=["08:00"]
+    )
+    end: str = Field(description="Like start.", examples=["18:00"])
     time_zone: str = Field(
         default="UTC", min_length=1, max_length=80, description="Name of a time zone in Azure: W. Europe Standard Time."
     )
@@ -89,10 +113,20 @@ class Scale(Document):
     """The number of instances, which Azure Monitor changes within limits. The setting follows the live deployment."""
 
     model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": ["min", "max"]}, {"required": ["adopt"]}]})
-    min: Instances | None = Field(default=None, description="Smallest number of instances.")
-    max: Instances | None = Field(default=None, description="Largest number of instances.")
-    rules: tuple[ScaleRule, ...] = Field(default=(), max_length=10)
-    profiles: tuple[ScaleProfile, ...] = Field(default=(), max_length=MOST_PROFILES - 1)
+    min: Instances | None = Field(default=None, description="Smallest number of instances.", examples=[1])
+    max: Instances | None = Field(default=None, description="Largest number of instances.", examples=[4])
+    rules: tuple[ScaleRule, ...] = Field(
+        default=(),
+        max_length=10,
+        description="When instances are added or removed.",
+        examples=[[{"metric": "CpuUtilizationPercentage", "above": 70, "add": 1}]],
+    )
+    profiles: tuple[ScaleProfile, ...] = Field(
+        default=(),
+        max_length=MOST_PROFILES - 1,
+        description="Other limits at certain times.",
+        examples=[[{"name": "night", "min": 1, "max": 1, "days": ["Saturday"], "start": "00:00", "end": "23:59"}]],
+    )
     adopt: Flag = Field(
         default=False,
         description="Manage an autoscale setting that exists. Without min and max its content stays.",

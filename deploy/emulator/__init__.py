@@ -24,7 +24,9 @@ from deploy.emulator.process.manage import (
     stop,
 )
 from deploy.emulator.process.pidfile import Running, find, has_unreadable_record, own_version
-from deploy.emulator.runtime.interpreter import save_scoring_python, scoring_problem
+from deploy.emulator.runtime.interpreter import save_scoring_python, scoring_problem, scoring_python, scoring_variable
+from deploy.emulator.runtime.scoring_environment import create as create_scoring_environment
+from deploy.emulator.runtime.scoring_environment import missing_packages
 from deploy.emulator.runtime.standins import why_unanswered
 from deploy.emulator.world.problems import FileProblem, InvalidFile, WorldUnavailable
 
@@ -38,16 +40,20 @@ __all__ = [
     "addresses",
     "begin",
     "clock",
+    "create_scoring_environment",
     "durations",
     "embed",
     "find",
     "has_unreadable_record",
     "launch",
+    "missing_packages",
     "own_version",
     "requests",
     "reset",
     "save_scoring_python",
     "scoring_problem",
+    "scoring_python",
+    "scoring_variable",
     "stop",
     "why_unanswered",
 ]

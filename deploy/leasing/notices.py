@@ -45,7 +45,7 @@ class Message:
         return (
             f"Azure deletes the endpoint at {leases.local_and_utc(self.ends) if self.ends else 'an unknown time'}. "
             f"{tagged if self.protected else ''}"
-            f"Renew it with: amldeploy renew -e {self.environment} --within {self.hours}h"
+            f"Renew it with: amldeploy lease renew -e {self.environment} --within {self.hours}h"
         )
 
 

@@ -94,7 +94,7 @@ def _other_quota(spec: EndpointSpec, body: Mapping[str, Json] | None) -> Iterato
         again = "to try the shared pool again, tear it down and apply"
         yield f"{spec.key}: endpoint {spec.name} is on dedicated quota, not on shared; {again}."
     if lease and not shared:
-        now = f"amldeploy renew -e {entry(spec)} --within 168h"
+        now = f"amldeploy lease renew -e {entry(spec)} --within 168h"
         yield (
             f"{spec.key}: endpoint {spec.name} is on shared quota and the files set dedicated; it stays there until"
             f" {leases.local_and_utc(lease.ends)}, and renew creates its successor on dedicated quota."

@@ -26,7 +26,7 @@ def status_ics(rows: Sequence[EndpointRow], now: datetime, environment: str) -> 
 
 def _ending(row: EndpointRow, ends: datetime, now: datetime, environment: str) -> list[str]:
     """The end of a lease, with an alarm a day before."""
-    how = f"Renew it in its last 24 hours: amldeploy renew -e {environment} {row.key} --within 24h"
+    how = f"Renew it in its last 24 hours: amldeploy lease renew -e {environment} {row.key} --within 24h"
     alarm = [
         "BEGIN:VALARM",
         "ACTION:DISPLAY",
@@ -40,7 +40,7 @@ def _ending(row: EndpointRow, ends: datetime, now: datetime, environment: str) -
 
 def _gone(row: EndpointRow, ended: datetime, now: datetime, environment: str) -> list[str]:
     """An event in the past, without an alarm."""
-    text = f"{row.missed}. Recreate it: amldeploy renew -e {environment} {row.key}"
+    text = f"{row.missed}. Recreate it: amldeploy lease renew -e {environment} {row.key}"
     uid = f"{row.name}-{ended:%Y%m%dT%H%M%SZ}-missed"
     return _event(uid, ended, now, f"{row.key}: the lease expired without a renewal", text, [])
 

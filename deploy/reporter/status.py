@@ -179,7 +179,7 @@ def _note(environment: str, row: EndpointRow, slot: SlotRow) -> str:
         else "forever (rollout.keep_previous); after you change that,"
     )
     words = f"{row.key}: {slot.name} ({instances(slot)}) contains {release}. It is kept {kept}"
-    return f"{words} this command deletes it: amldeploy reap -e {environment} --yes"
+    return f"{words} this command deletes it: amldeploy lease reap -e {environment} --yes"
 
 
 def _padded(layout: Layout, row: Sequence[Span], sizes: Sequence[int]) -> list[str]:

@@ -50,6 +50,28 @@ def test_plan_refuses_what_the_emulator_cannot_run(
     assert commands.plan(world.project, "law").steps
 
 
+def test_plan_names_packages_that_the_scoring_environment_lacks(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a change of the conda file the environment is made again before a deployment fails."""
+    folder = world.project.root / "templates" / "plain"
+    (folder / "code").mkdir()
+    (folder / "code/score.py").write_text("def init(): pass\n")
+    (folder / "model").mkdir()
+    (folder / "conda.yml").write_text(
+        "dependencies: [python=3.11, {pip: [pandas==2, azureml-inference-server-http]}]\n"
+    )
+    (folder / "deployment.yml.j2").write_text(BRINGS)
+    monkeypatch.setenv(interpreter.VARIABLE, "")
+    assert commands.scoring_packages(world.project) == ["azureml-inference-server-http", "pandas==2"]
+    made = world.state.resolve() / "scoring"
+    (made / "bin").mkdir(parents=True)
+    interpreter.use(world.state, _python(made / "bin", "python", "echo 20"))
+    (made / "installed").write_text("azureml-inference-server-http\n")
+    with pytest.raises(Refused, match=r"AML254 .*lacks pandas==2. Run amldeploy emulator scoring"):
+        commands.plan(world.project, "law")
+    (made / "installed").write_text("azureml-inference-server-http\npandas==2\n")
+    assert commands.plan(world.project, "law").steps
+
+
 SERVER = ", ".join(f"{name}_route: {{port: 5001, path: /}}" for name in ("liveness", "readiness", "scoring"))
 CONTAINER = f"environment: {{image: mcr.example/x:1, inference_config: {{{SERVER}}}}}\n"
 MODELS = {

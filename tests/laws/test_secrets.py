@@ -54,11 +54,11 @@ LENT = (
     (0, "status -e lent -o ics"),
     (0, "emulator clock --advance 121h"),
     (5, "status -e lent --fail-under 72h"),
-    (0, "reap -e lent --yes"),
-    (0, "renew -e lent --within 72h --yes"),
-    (0, "reap -e lent --within 168h --force"),
-    (0, "reap -e lent --within 168h --force --yes -o json"),
-    (0, "restore -e lent KEPT --yes"),
+    (0, "lease reap -e lent --yes"),
+    (0, "lease renew -e lent --within 72h --yes"),
+    (0, "lease reap -e lent --within 168h --force"),
+    (0, "lease reap -e lent --within 168h --force --yes -o json"),
+    (0, "lease restore -e lent KEPT --yes"),
     (0, "teardown -e lent --yes"),
 )
 """An endpoint on shared quota: notices at 48 hours left, a successor, its end and its return."""

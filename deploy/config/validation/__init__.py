@@ -51,12 +51,16 @@ _CONTENT: tuple[FieldPath, ...] = (("environment", "conda_file"), ("model", "fla
 
 @dataclass(frozen=True)
 class Entry:
-    """One endpoint of an environment: its template, its location, and its values merged over the defaults."""
+    """One endpoint of an environment: its template, its location, and its values merged over the defaults.
+
+    `pipeline`: what is merged over the template's pipeline.yml; None if the entry has none.
+    """
 
     template: str
     place: Place
     values: Node
     own: Mapping[str, Place]
+    pipeline: Node | None = None
 
 
 @dataclass(frozen=True)
@@ -129,7 +133,10 @@ def _entry(source: Source, key: str) -> Entry:
     value = {str(name): child.value for name, child in children.items()}
     values = Node(value, (own or defaults or source.root).place, children)
     written = {str(name): source.key((*field_path, "values", name)) for name in (own.children if own else ())}
-    return Entry(source.value["endpoints"][key]["template"], source.place((*field_path, "template")), values, written)
+    over = source.find((*field_path, "pipeline"))
+    pipeline = over if over and isinstance(over.value, dict) else None
+    place = source.place((*field_path, "template"))
+    return Entry(source.value["endpoints"][key]["template"], place, values, written, pipeline)
 
 
 def validate_endpoint(

@@ -20,7 +20,17 @@ _FILE = "scoring-python"
 def save_scoring_python(state: Path) -> None:
     """Save the variable of this process, if it is set, for every emulator of a state folder."""
     if python := os.environ.get(VARIABLE):
-        private_files.secure(private_files.folder(state) / _FILE).write_text(python, encoding="utf-8")
+        use(state, python)
+
+
+def use(state: Path, python: str) -> None:
+    """Save the interpreter for every emulator of a state folder. A set variable replaces it at the next command."""
+    private_files.secure(private_files.folder(state) / _FILE).write_text(python, encoding="utf-8")
+
+
+def scoring_variable() -> str:
+    """The name of the variable, if this process has it; "" otherwise."""
+    return VARIABLE if os.environ.get(VARIABLE) else ""
 
 
 def scoring_python(state: Path) -> str:

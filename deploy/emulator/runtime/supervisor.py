@@ -38,7 +38,7 @@ RESTARTS = 5
 INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 """The variables that a server inherits. A container has no others of the caller's shell."""
 MISSING = (
-    'azureml-inference-server-http is not installed for {}. Install "amldeploy[local-scoring]", or set '
+    "azureml-inference-server-http is not installed for {}. Run amldeploy emulator scoring, or set "
     "AMLDEPLOY_SCORING_PYTHON to the interpreter of an environment that has it."
 )
 

@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 
 import deploy
 from deploy.cli import app
-from deploy.errors import CloudError, DeployError, Finding, Place, Problem, Refused, SpecError, StalePlan
+from deploy.errors import CloudError, DeployError, Exit, Finding, Place, Problem, Refused, SpecError, StalePlan
 from deploy.reporter import error_json
 from tests.fork_server import ForkServer
 from tests.project import ROOT, make_project
@@ -104,6 +104,9 @@ def test_an_error_is_json_too(amldeploy: ForkServer, project: Path, exit_code: i
 
 def test_the_emulator_commands_print_json(amldeploy: ForkServer, tmp_path: Path) -> None:
     """Each prints one document that matches the part of the schema with its name."""
+    python = tmp_path / "python"  # its venv is a copy of itself, and its pip does nothing
+    python.write_text('#!/bin/sh\n[ "$2" = venv ] && mkdir -p "$4/bin" && cp "$0" "$4/bin/python"\nexit 0\n')
+    python.chmod(0o755)
     whole = json.loads((SCHEMAS / "emulator.json").read_text())
     order = (
         ("start",),
@@ -111,6 +114,8 @@ def test_the_emulator_commands_print_json(amldeploy: ForkServer, tmp_path: Path)
         ("env",),
         ("clock",),
         ("requests",),
+        ("scoring", "--python", str(python)),
+        ("scoring",),
         ("reset",),
         ("stop",),
         ("status",),
@@ -139,6 +144,25 @@ def test_import_prints_json(amldeploy: ForkServer, project: Path, tmp_path: Path
     ran = amldeploy.run(project, "import", "-e", "other", "--endpoint", row["name"], "--key", "again", "-o", "json")
     assert ran.returncode == 0, ran.stderr
     assert fits("import", ran.stdout)["key"] == "again"
+
+
+def test_init_prints_json(amldeploy: ForkServer, tmp_path: Path) -> None:
+    """What was written and what was kept; markdown and text are the same."""
+    assert fits("init", amldeploy.run(tmp_path, "init", "--github", "-o", "json").stdout)["notes"]
+    ran = amldeploy.run(tmp_path, "init", "-o", "json")
+    assert fits("init", ran.stdout)["written"] == []
+    assert ran.stderr == ""
+    text = amldeploy.run(tmp_path, "init")
+    assert text.stdout.splitlines()[0] == "kept     templates/medimageparse"
+    assert text.stderr == "Next: amldeploy apply -e local\n"
+
+
+def test_schemas_are_written(amldeploy: ForkServer, tmp_path: Path) -> None:
+    """Those of the user's files, into a folder; a single name is printed."""
+    ran = amldeploy.run(tmp_path, "schema", "--write", "editor")
+    assert sorted(ran.stdout.splitlines()) == sorted(f"editor/{path.name}" for path in (tmp_path / "editor").iterdir())
+    assert len(ran.stdout.splitlines()) == 4
+    assert amldeploy.run(tmp_path, "schema", "endpoint", "--write", "editor").returncode == Exit.USAGE
 
 
 def test_a_watch_prints_one_document_per_line(project: Path) -> None:
@@ -172,7 +196,7 @@ def helps(root: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ..
 HELPS = dict(helps(typer.main.get_command(app)))
 
 
-@pytest.mark.parametrize("path", [(), ("emulator",), ("github",)])
+@pytest.mark.parametrize("path", [(), ("emulator",), ("github",), ("lease",)])
 def test_a_group_lists_each_command_in_one_line(path: tuple[str, ...]) -> None:
     """At 80 columns, without a cut."""
     listed = [line for line in HELPS[path].partition("-h, --help")[2].splitlines()[1:] if line.startswith("  ")]
@@ -185,7 +209,7 @@ def test_commands_are_grouped() -> None:
     """In the order in which a user needs them."""
     headings = [line for line in HELPS[()].splitlines() if line.endswith(":") and not line.startswith((" ", "Usage"))]
 
-    assert headings == ["Options:", "Deploy:", "Inspect:", "Shared quota:", "Set up:", "Emulator:"]
+    assert headings == ["Options:", "Deploy:", "Inspect:", "Set up:", "Emulator:"]
 
 
 @pytest.mark.parametrize("path", HELPS, ids=" ".join)

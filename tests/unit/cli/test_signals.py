@@ -7,6 +7,7 @@ import signal
 import pytest
 import typer
 
+from deploy.cli import runner
 from deploy.cli.signals import SignalHandler, exit_code, message
 from deploy.errors import Exit, Terminated
 
@@ -48,9 +49,9 @@ def test_exit_codes() -> None:
     ("command", "typed", "again"),
     [
         ("teardown", ["mip"], "amldeploy teardown -e prod mip"),
-        ("renew", [], "amldeploy renew -e prod"),
-        ("reap", [], "amldeploy reap -e prod --yes"),
-        ("restore", ["kept/a b"], "amldeploy restore -e prod 'kept/a b'"),
+        ("renew", [], "amldeploy lease renew -e prod"),
+        ("reap", [], "amldeploy lease reap -e prod --yes"),
+        ("restore", ["kept/a b"], "amldeploy lease restore -e prod 'kept/a b'"),
     ],
 )
 def test_the_message_names_the_interrupted_command(command: str, typed: list[str], again: str) -> None:
@@ -66,3 +67,17 @@ def test_an_interrupted_rotation_of_keys_is_not_simply_run_again() -> None:
     """Each run makes a new key."""
     said = message("keys", "prod")
     assert said == "Interrupted. If this was a rotation, the key may be new: look at it before you rotate it again."
+
+
+def test_an_early_interruption_names_the_whole_command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before the command has read its plan, also one of a group."""
+
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    for words in (["apply", "-e", "prod"], ["lease", "renew", "-e", "prod"]):
+        monkeypatch.setattr("sys.argv", ["amldeploy", *words])
+        assert runner.exit_code(interrupted) == Exit.INTERRUPTED
+        assert capsys.readouterr().err.endswith(f"run the same command again: amldeploy {' '.join(words)}\n")

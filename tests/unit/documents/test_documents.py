@@ -47,6 +47,26 @@ def test_a_schema_is_one(name: str) -> None:
     assert found["description"]
 
 
+def keys(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """`Definition.key` -> the schema of each key, also of definitions and of mappings inside."""
+    parts = {"": found, **{f"{name}.": part for name, part in found.get("$defs", {}).items()}}
+    if name := found.get("$defs", {}).get("EntryDocument"):
+        parts["pipeline."] = name["properties"]["pipeline"]
+    return {f"{at}{key}": value for at, part in parts.items() for key, value in part.get("properties", {}).items()}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_key_has_a_description_and_an_example(name: str) -> None:
+    """An editor shows both. The example is valid for its key."""
+    found = schema(name)
+    for key, part in keys(found).items():
+        assert part.get("description"), key
+        assert part.get("examples"), key
+        for example in part["examples"]:
+            validator = jsonschema.Draft202012Validator({**part, "$defs": found.get("$defs", {})})
+            assert validator.is_valid(example), (key, example)
+
+
 @pytest.mark.parametrize(
     ("name", "document"),
     [

@@ -297,7 +297,7 @@ def test_status_and_the_end_of_apply_say_how_long_it_stays() -> None:
     (note,) = idle_notes("dev", [row("48h")])
     assert note == (
         f"mip: blue ({size}) contains the previous release, for a rollback. It is kept until {ends}; "
-        "then this command deletes it: amldeploy reap -e dev --yes"
+        "then this command deletes it: amldeploy lease reap -e dev --yes"
     )
     assert "kept forever (rollout.keep_previous)" in idle_notes("dev", [row("forever")])[0]
     failed = endpoint(record("blue", "r1", 200), {"blue": 100}, record("green", "r2", 5))

@@ -59,7 +59,7 @@ def test_each_kind_of_webhook_gets_its_own_form(to: str, hook: Any, monkeypatch:
     ((kind, body),) = hook.received
     assert kind == "application/json"
     text = json.dumps(body)
-    for part in ("mip-ab12c", "dev", "24 h", "2026-05-04 03:02", "amldeploy renew -e dev --within 24h"):
+    for part in ("mip-ab12c", "dev", "24 h", "2026-05-04 03:02", "amldeploy lease renew -e dev --within 24h"):
         assert part in text
     if to == "slack":
         assert set(body) == {"text"}
@@ -150,7 +150,8 @@ def test_stdout_gets_one_plain_line() -> None:
 @pytest.mark.parametrize("to", ["slack", "teams", "webhook"])
 def test_a_problem_has_its_own_text(to: str) -> None:
     """Not the text about a lease that ends; also when no time is known."""
-    word = notices.Message("dev", "mip-a", None, 0, "Azure deleted mip-a. Repair it with: amldeploy renew -e dev mip")
+    text = "Azure deleted mip-a. Repair it with: amldeploy lease renew -e dev mip"
+    word = notices.Message("dev", "mip-a", None, 0, text)
     told = json.dumps(notices.payload(to, word))
 
     assert "Azure deleted mip-a. Repair it with" in told

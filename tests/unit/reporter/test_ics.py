@@ -21,7 +21,7 @@ def test_one_event_for_each_lease() -> None:
     assert text.count("BEGIN:VEVENT") == 1
     assert "DTSTART:20261130T080000Z\r\n" in text
     assert "UID:mip-a-20261130T080000Z@amldeploy\r\n" in text
-    assert "amldeploy renew -e dev mip --within 24h\r\n" in text.replace("\r\n ", "")
+    assert "amldeploy lease renew -e dev mip --within 24h\r\n" in text.replace("\r\n ", "")
     assert text.startswith("BEGIN:VCALENDAR\r\n")
     assert text.endswith("END:VCALENDAR\r\n")
 
@@ -45,5 +45,5 @@ def test_a_missed_lease_is_an_event_in_the_past() -> None:
 
     assert text.count("BEGIN:VEVENT") == 1
     assert "DTSTART:20261130T080000Z\r\n" in text
-    assert "Azure deleted mip-a. Recreate it: amldeploy renew -e dev mip\r\n" in text.replace("\r\n ", "")
+    assert "Azure deleted mip-a. Recreate it: amldeploy lease renew -e dev mip\r\n" in text.replace("\r\n ", "")
     assert "VALARM" not in text

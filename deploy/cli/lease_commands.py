@@ -1,4 +1,4 @@
-"""The commands of the group Shared quota: reap, renew, restore. Schedules can run reap and renew at any time."""
+"""The commands `amldeploy lease ...`: reap, renew, restore. Schedules can run reap and renew at any time."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from deploy.cli import console, github_actions, output, runner, signals
+from deploy.cli import command_help, console, github_actions, output, runner, signals
 from deploy.cli.options import (
     Endpoints,
     Environment,
@@ -23,6 +23,8 @@ from deploy.cli.options import (
 from deploy.cli.output import Output, View
 from deploy.cli.runner import Invocation
 from deploy.errors import DeployError, Exit, UsageError
+
+app = command_help.group("lease", "Renew, delete and recreate endpoints on shared quota.")
 
 
 def reap(
@@ -168,6 +170,14 @@ def restore(
         return commands.restore(**arguments, folder=folder, jobs=jobs)
 
     runner.run_plan_command(invocation, output_format, work)
+
+
+for command, example in (
+    (renew, "renew -e dev --within 24h --yes"),
+    (reap, "reap -e dev --within 2h --yes"),
+    (restore, "restore -e dev .amldeploy/reaped/TIME/NAME"),
+):
+    command_help.add(app, command, f"amldeploy lease {example}", "docs/leases.md")
 
 
 def reap_json(reaped: Any) -> dict[str, Any]:
