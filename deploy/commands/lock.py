@@ -75,8 +75,8 @@ def approved(
     """
     environment = run.cloud.environment
     if run.take_over:
-        with _held(run, names, "") as why_not:
-            plan = with_note(environment, make(), why_not)
+        with _held(run, names, "") as hold:
+            plan = with_note(environment, make(), hold.why_not)
             approve(plan, ask)
             yield plan
         return
@@ -86,16 +86,19 @@ def approved(
     if environment.lock == "off" or not names:
         yield plan
         return
-    with _held(run, names, plan.fingerprint) as why_not:
+    with _held(run, names, plan.fingerprint) as hold:
         with run.cloud.arm.cached_reads(_RECENT):  # with the endpoints as they were read when the locks were held
             fresh = make()
-        plan_check.must_be_unchanged(plan, fresh, run.command)
-        yield with_note(environment, fresh, why_not)
+        if hold.waited:  # for operations of a run that was killed, perhaps: they may have done some of the steps
+            fresh = plan_check.rest_of(plan, fresh, run.command)
+        else:
+            plan_check.must_be_unchanged(plan, fresh, run.command)
+        yield with_note(environment, fresh, hold.why_not)
 
 
 def consistent(cloud: Cloud, make: Callable[[], Plan], names: Callable[[], Sequence[str]]) -> Plan:
-    """A plan of `make`, made again if it has no steps and one of the endpoints `names` changed while it was made: its
-    traffic and its deployments are read one after the other. Steps check for themselves what they change.
+    """A plan of `make`, and another one if it has no steps and one of the endpoints `names` changed while it was made:
+    its traffic and its deployments are read one after the other. Steps check for themselves what they change.
     """
     for _ in range(_READINGS):
         plan = make()
@@ -121,8 +124,8 @@ def exclusive(run: Run, name: str) -> Iterator[str]:
     if mode == "off":
         yield f"{NOT_EXCLUSIVE}: {run.cloud.environment.name} has `lock: off`. {_MEANWHILE}"
         return
-    with _held(run, [name], "") as why_not:
-        yield f"{NOT_EXCLUSIVE}: no lock could be taken ({why_not}). {_MEANWHILE}" if why_not else ""
+    with _held(run, [name], "") as hold:
+        yield f"{NOT_EXCLUSIVE}: no lock could be taken ({hold.why_not}). {_MEANWHILE}" if hold.why_not else ""
 
 
 def with_note(environment: Environment, plan: Plan, why_not: str | None = None) -> Plan:
@@ -221,17 +224,25 @@ def remove_unused(cloud: Cloud) -> None:
                 return
 
 
+@dataclass(frozen=True)
+class _Hold:
+    """The locks of a run. `why_not`: why there are none; `waited`: whether other operations were in progress."""
+
+    why_not: str = ""
+    waited: bool = False
+
+
 @contextmanager
-def _held(run: Run, names: Sequence[str], fingerprint: str) -> Iterator[str]:
-    """Hold the locks of endpoints, when no operation on them is in progress. Yields why there is none, or nothing."""
+def _held(run: Run, names: Sequence[str], fingerprint: str) -> Iterator[_Hold]:
+    """Hold the locks of endpoints, when no operation on them is in progress."""
     locks, why_not = _take_all(run, sorted(names), fingerprint)
     if locks is None:
-        yield why_not
+        yield _Hold(why_not)
         return
     try:
-        _settle(run, names)
+        waited = _settle(run, names)
         run.cloud.locks, run.cloud.arm.transport.meter.before_change = locks, locks.check
-        yield ""
+        yield _Hold(waited=waited)
     finally:
         locks.release()
 
@@ -306,8 +317,8 @@ def _impossible(name: str, reasons: Sequence[str], doing: str) -> Refused:
     return Refused([Finding(str(address("endpoint", name)), "AML672", cause, _GRANT)], doing)
 
 
-def _settle(run: Run, names: Sequence[str]) -> None:
-    """Wait until no operation of another run is in progress on the endpoints and their deployments."""
+def _settle(run: Run, names: Sequence[str]) -> bool:
+    """Wait until no operation of another run is in progress on the endpoints and their deployments; whether one was."""
     deadline, is_told = run.cloud.clock.monotonic() + _LONGEST_SETTLE, False
     while busy := _busy_resource(run.cloud, names):
         if run.cloud.clock.monotonic() > deadline:
@@ -317,6 +328,7 @@ def _settle(run: Run, names: Sequence[str]) -> None:
             is_told = True
             run.note(f"Waiting for an operation on {busy} that another run started.")
         run.cloud.clock.sleep(_SETTLE_POLL)
+    return is_told
 
 
 def _busy_resource(cloud: Cloud, names: Sequence[str]) -> str:

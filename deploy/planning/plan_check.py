@@ -53,6 +53,15 @@ def remaining_plan(saved_plan: Plan, fresh: Plan, existing: Collection[str] = ()
     return replace(fresh, rescue=tuple(kept), fallback=tuple(fallback_steps))
 
 
+def rest_of(approved: Plan, fresh: Plan, command: str) -> Plan:
+    """What is left of an approved plan, after operations that were in progress when it was made. Raises StalePlan."""
+    try:
+        return remaining_plan(approved, fresh)
+    except StalePlan as stale:
+        what = f"{command} {approved.environment}"
+        raise StalePlan(what, stale.cause, "Run the command again", code=stale.code) from None
+
+
 def must_be_unchanged(approved: Plan, fresh: Plan, command: str) -> None:
     """Raises StalePlan, with the differences, if the plan that was made under the lock is not the approved one."""
     if approved.fingerprint == fresh.fingerprint:

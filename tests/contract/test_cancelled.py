@@ -149,7 +149,7 @@ def test_one_run_at_a_time(project: Path) -> None:
     second = _begin(project)
     out, err = second.communicate(timeout=60)
     assert second.returncode == 8, err
-    assert re.search(r"apply by \S+ on \S+\s+has\s+held\s+its\s+lock\s+since", err)
+    assert re.search(r"apply\s+by\s+\S+\s+on\s+\S+\s+has\s+held\s+its\s+lock\s+since", err)
     error = json.loads(out)["error"]
     assert (error["kind"], error["code"]) == ("Locked", "AML670")
     first.kill()

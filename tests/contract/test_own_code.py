@@ -217,6 +217,6 @@ def test_without_the_server_it_says_what_to_install(tmp_path: Path, monkeypatch:
     monkeypatch.setenv("AMLDEPLOY_SCORING_PYTHON", str(bare))  # of the command that the emulator runs in
     with emulator.embed(tmp_path / "state") as running, _signed_in(running) as client:
         endpoint(client, "bare")
-        with pytest.raises(HttpResponseError, match=r'Install "amldeploy\[local-scoring\]"') as caught:
+        with pytest.raises(HttpResponseError, match=r"Run amldeploy emulator scoring") as caught:
             deploy(client, project(tmp_path / "project"), "bare")
         assert caught.value.error.code == "ResourceNotReady"
