@@ -96,7 +96,7 @@ def measured(state: Path, label: str, most: float | None = None) -> Iterator[Non
     rows = [row for row in emulator.requests(state)[before:] if not row["path"].startswith("/emulator/")]
     refused = sum(row["status"] == 429 for row in rows)
     verdict = "" if most is None else f"  {'within' if seconds <= most else 'MISSES'} {most:g} s"
-    if writes := [row["time"] for row in rows if row["mutating"]]:
+    if writes := [row["time"] for row in rows if _is_write(row)]:
         least, took = max(0, len(writes) - 200) / 10, writes[-1] - writes[0]
         verdict += f"  {len(writes)} writes within {took:.1f} s, for which Azure allows {least:.1f} s at best"
     words = f"{seconds:7.2f} s  {len(rows):5} requests  {refused:3} refused by 429  {used:6.2f} s of processor"
@@ -185,8 +185,8 @@ def compare_waiting(options: argparse.Namespace) -> None:
 
 
 def _is_write(row: Any) -> bool:
-    """Whether the limit of writes must allow it: reading the stage of a deployment is a POST that can wait."""
-    return bool(row["mutating"])
+    """Whether the write limit of Azure Resource Manager must allow it. The leases of locks are requests to storage."""
+    return bool(row["mutating"] and row["plane"] == "arm")
 
 
 def _is_read(row: Any) -> bool:
