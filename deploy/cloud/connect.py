@@ -30,6 +30,7 @@ from deploy.errors import CloudError, UsageError
 
 if TYPE_CHECKING:
     from deploy.cloud.lock import Locks
+    from deploy.cloud.lock_store import LockStore
     from deploy.emulator import Running
 
 WORKSPACES = "2024-10-01"
@@ -122,6 +123,8 @@ class Cloud:
         """The addresses of a host, from the name server of this machine."""
         self.locks: Locks | None = None
         """The locks that this run holds, or held."""
+        self.lock_stores: list[LockStore] = []
+        """The store of locks that was used last; empty before the first use."""
         self.unconfirmed: set[str] = set()
         """Paths of changes without a confirmed success: they are read before the change is sent again."""
         self.durations: Mapping[str, float] = {}

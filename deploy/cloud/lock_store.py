@@ -13,7 +13,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, Protocol
+from itertools import chain
+from typing import Any, Protocol, TypeVar
 
 from deploy.cloud.connect import Cloud
 from deploy.cloud.error_translation import translated_errors
@@ -38,6 +39,7 @@ _REFUSED = (409, 412)
 """The statuses of a lease call that the state of the lease does not allow; the documents disagree which one it is."""
 _TIMEOUTS = {"connection_timeout": 5, "read_timeout": 10}
 _RETRIES: dict[str, Any] = {"retry_total": 2, "initial_backoff": 1, "increment_base": 1, "random_jitter_range": 1}
+T = TypeVar("T")
 _UNANSWERED = "AML360"
 """The code of a request that no server answered: the network does not lead there."""
 
@@ -253,6 +255,33 @@ def _datastore(cloud: Cloud, path: str) -> dict[str, Any]:
             return {}
         raise
     return dict(found["properties"]) if found else {}
+
+
+def first_usable(
+    cloud: Cloud, use: Callable[[LockStore], T], passes_over: Callable[[CloudError | NotAuthenticated], bool]
+) -> tuple[T | None, list[str]]:
+    """The result of `use` for the first store that does not fail; None if there is none. And why each other one failed.
+
+    `passes_over`: whether the next store is tried after an error; otherwise it is raised. The store is remembered, so
+    that the next call sends no request to find it.
+    """
+    reasons = list[str]()
+    for store in chain(cloud.lock_stores[:], stores(cloud)):
+        try:
+            found = use(store)
+        except (CloudError, NotAuthenticated) as error:
+            if not passes_over(error):
+                raise
+            reasons.append(f"{store.words}: {error.cause.rstrip('. ')}")
+        else:
+            cloud.lock_stores[:] = [store]
+            return found, reasons
+    return None, list(dict.fromkeys(reasons)) or ["the workspace has no storage account"]
+
+
+def any_error(error: CloudError | NotAuthenticated) -> bool:  # noqa: ARG001 a function for `first_usable`
+    """Passes over every error, for reads that can be left out."""
+    return True
 
 
 def is_unusable(error: CloudError | NotAuthenticated) -> bool:

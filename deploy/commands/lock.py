@@ -17,6 +17,7 @@ from deploy.cloud import endpoints, lock_store, whoami
 from deploy.cloud.busy_list import is_changing
 from deploy.cloud.connect import Cloud
 from deploy.cloud.lock import Locks
+from deploy.cloud.lock_store import LockStore
 from deploy.commands.project import Project
 from deploy.commands.result import Approve
 from deploy.domain import leases
@@ -147,7 +148,7 @@ def check(cloud: Cloud) -> Line:
     if mode == "off":
         return Line("lock", Verdict.YES, f"off in the environment file. {NOT_EXCLUSIVE}: {_MEANWHILE}")
     try:
-        words, reasons = usable_store(cloud)
+        words, reasons = lock_store.first_usable(cloud, _readable, lock_store.any_error)
     except CloudError as error:
         return Line("lock", Verdict.UNKNOWN, f"cannot {error.what}: {error.cause}")
     if words:
@@ -162,23 +163,14 @@ def check(cloud: Cloud) -> Line:
 def held_locks(cloud: Cloud) -> dict[str, LockRecord] | None:
     """Endpoint in lower case -> the record of its lock, of all held in the workspace; None if that cannot be read."""
     with suppress(CloudError, NotAuthenticated):
-        for store in lock_store.stores(cloud):
-            with suppress(CloudError, NotAuthenticated):
-                return store.held()
+        return lock_store.first_usable(cloud, lambda store: store.held(), lock_store.any_error)[0]
     return None
 
 
-def usable_store(cloud: Cloud) -> tuple[str, list[str]]:
-    """The first kind of lease that this caller can read, in words (empty: none), and why not those before it."""
-    reasons = list[str]()
-    for store in lock_store.stores(cloud):
-        try:
-            store.held()
-        except (CloudError, NotAuthenticated) as error:
-            reasons.append(f"{store.words}: {error.cause.rstrip('. ')}")
-        else:
-            return store.words, reasons
-    return "", reasons or ["the workspace has no storage account"]
+def _readable(store: LockStore) -> str:
+    """The words of a store that this caller can read."""
+    store.held()
+    return store.words
 
 
 def stopped_runs(cloud: Cloud) -> dict[str, LockRecord]:
@@ -191,37 +183,32 @@ def release(cloud: Cloud, name: str, lock_id: str) -> None:
 
     Raises Locked if another run holds it, and Refused if this identity cannot use the locks.
     """
-    reasons = []
-    for store in lock_store.stores(cloud):
-        try:
-            if store.release(name, lock_id):
-                return
-            found = store.held().get(name.lower())
-        except (CloudError, NotAuthenticated) as error:
-            if not lock_store.is_unusable(error):
-                raise
-            reasons.append(f"{store.words}: {error.cause}")
-            continue
-        if found is None:
-            return
-        cure = f"Check that run; its lock id is {found.lock_id or 'unknown'}"
-        raise Locked(
-            f"unlock endpoint {name}", f"{found.holds}, not the run with lock id {lock_id}", cure, code="AML673"
-        )
-    raise _impossible(name, reasons, "unlock")
+
+    def end(store: LockStore) -> list[LockRecord]:
+        """The record of the other run that holds the lock, if one does."""
+        held = {} if store.release(name, lock_id) else store.held()
+        return [held[name.lower()]] if name.lower() in held else []
+
+    found, reasons = lock_store.first_usable(cloud, end, lock_store.is_unusable)
+    if found is None:
+        raise _impossible(name, reasons, "unlock")
+    for other in found:
+        cure = f"Check that run; its lock id is {other.lock_id or 'unknown'}"
+        cause = f"{other.holds}, not the run with lock id {lock_id}"
+        raise Locked(f"unlock endpoint {name}", cause, cure, code="AML673")
 
 
 def remove_unused(cloud: Cloud) -> None:
     """Delete the locks of endpoints that do not exist: a killed teardown leaves one. Those that are held stay."""
-    if cloud.environment.lock == "off":
-        return
-    with suppress(CloudError, NotAuthenticated):
-        for store in lock_store.stores(cloud):
-            with suppress(CloudError, NotAuthenticated):
-                unused = store.unused()
-                there = {name.lower() for name in endpoints.list_endpoints(cloud)} if unused else set()
-                run_parallel({name: partial(store.remove, name) for name in set(unused) - there}, 8)
-                return
+
+    def remove(store: LockStore) -> None:
+        unused = store.unused()
+        there = {name.lower() for name in endpoints.list_endpoints(cloud)} if unused else set()
+        run_parallel({name: partial(store.remove, name) for name in set(unused) - there}, 8)
+
+    if cloud.environment.lock != "off":
+        with suppress(CloudError, NotAuthenticated):
+            lock_store.first_usable(cloud, remove, lock_store.any_error)
 
 
 @dataclass(frozen=True)
@@ -253,7 +240,7 @@ def _take_all(run: Run, names: Sequence[str], fingerprint: str) -> tuple[Locks |
     if locks is None and run.cloud.environment.lock == "required":
         raise _impossible(names[0], reasons, run.command)
     if locks is None:
-        return None, "; ".join(each.rstrip(". ") for each in reasons)
+        return None, "; ".join(reasons)
     try:
         for name in names[1:]:
             _take(run, locks, _record(run, name, fingerprint))
@@ -277,15 +264,12 @@ def _record(run: Run, name: str, fingerprint: str) -> LockRecord:
 
 def _take_first(run: Run, record: LockRecord) -> tuple[Locks | None, list[str]]:
     """The first lock, in the first store that can be used; None with the reasons if there is none."""
-    reasons = list[str]()
-    for store in lock_store.stores(run.cloud):
-        try:
-            return _take(run, Locks(store, run.project.clock), record), []
-        except (CloudError, NotAuthenticated) as error:
-            if not (lock_store.is_unusable(error) or run.cloud.environment.lock == "best_effort"):
-                raise
-            reasons.append(f"{store.words}: {error.cause}")
-    return None, reasons or ["the workspace has no storage account"]
+    best_effort = run.cloud.environment.lock == "best_effort"
+    return lock_store.first_usable(
+        run.cloud,
+        lambda store: _take(run, Locks(store, run.project.clock), record),
+        lock_store.any_error if best_effort else lock_store.is_unusable,
+    )
 
 
 def _take(run: Run, locks: Locks, record: LockRecord) -> Locks:
@@ -313,7 +297,7 @@ def _busy(run: Run, name: str, holder: LockRecord) -> Locked:
 
 
 def _impossible(name: str, reasons: Sequence[str], doing: str) -> Refused:
-    cause = f"no lock is possible: {'; '.join(each.rstrip('. ') for each in reasons)}"
+    cause = f"no lock is possible: {'; '.join(reasons)}"
     return Refused([Finding(str(address("endpoint", name)), "AML672", cause, _GRANT)], doing)
 
 
