@@ -27,7 +27,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tests.interleaving.oracle import Oracle  # noqa: E402 import from this checkout
+from tests.interleaving import client  # noqa: E402 import from this checkout
+from tests.interleaving.oracle import Oracle  # noqa: E402
 from tests.interleaving.player import open_player  # noqa: E402
 from tests.interleaving.schedules import MODES, Schedule, drawn, parse  # noqa: E402
 
@@ -55,7 +56,14 @@ class Work:
 
 def play(work: Work) -> dict[str, Any]:
     """Play one process's schedules, mode after mode."""
-    total: dict[str, Any] = {"played": 0, "switches": 0, "exits": Counter(), "failed": {}, "last": work.seed}
+    total: dict[str, Any] = {
+        "played": 0,
+        "switches": 0,
+        "client": 0,
+        "exits": Counter(),
+        "failed": {},
+        "last": work.seed,
+    }
     begun = time.time()
     for number, mode in enumerate(work.modes, 1):
         until = begun + (work.until - begun) * number / len(work.modes)
@@ -69,6 +77,7 @@ def play(work: Work) -> dict[str, Any]:
                 done = player.play(schedule)
                 total["played"] += 1
                 total["switches"] += len(done.reached)
+                total["client"] += sum(map(client.is_own, done.rows))
                 total["exits"].update(end.exit for end in done.ends)
                 total["last"] = max(total["last"], schedule.seed or 0)
                 if broken := oracle.broken(done):
@@ -91,13 +100,15 @@ def main() -> int:
     works = [Work(modes, asked.seed + n, count, begun + 60 * asked.minutes, asked.play) for n in range(count)]
     with multiprocessing.get_context("spawn").Pool(count) as pool:
         results = pool.map(play, works)
-    seconds, failed = time.time() - begun, {}
+    seconds = time.time() - begun
+    failed: dict[str, list[str]] = {}
     for each in results:
         failed |= each["failed"]
-    total = {key: sum(each[key] for each in results) for key in ("played", "switches")}
+    total = {key: sum(each[key] for each in results) for key in ("played", "switches", "client")}
     exits = dict(sorted(sum((each["exits"] for each in results), Counter()).items()))
     print(f"{total['played']} schedules in {seconds:.0f} s: {total['played'] / seconds:.1f} per second")
     print(f"seeds {asked.seed} to {max(each['last'] for each in results)}, modes {', '.join(modes)}")
+    print(f"{total['client']} requests of the client")
     print(f"{total['switches']} switches reached; runs by exit code: {exits}")
     print(f"{len(failed)} failed")
     for schedule, broken in failed.items():

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from deploy.domain import history
+from tests.interleaving import client
 from tests.interleaving.journal import Moment, State
 from tests.interleaving.player import Played, Player, Reached, is_change, own
 from tests.interleaving.runners import BAD, THEIRS, Ended
@@ -35,7 +36,7 @@ class Oracle:
         end = readable(played.moments[-1].state)
         found = [*laws(played), *exits(played)]
         if not is_overtaken(played):
-            found += [*probes(played), *truths(played)]
+            found += [*probes(played), *truths(played), *answers(played)]
         if played.schedule.mode == "off":
             found += checks(played)
         else:
@@ -130,6 +131,14 @@ def probes(played: Played) -> list[str]:
     return [words for moment in played.moments for words in probed.broken(moment)]
 
 
+def answers(played: Played) -> list[str]:
+    """Each request of the client has a good answer, until a teardown begins."""
+    downs = [n for n, command in enumerate(played.schedule.commands) if command == "teardown"]
+    begins = min((number for n in downs for number in writes(played, n)), default=None)
+    sent = [row for row in played.rows if client.is_own(row) and (begins is None or row["number"] < begins)]
+    return [f"request {row['number']} of the client had status {row['status']}" for row in sent if row["status"] != 200]
+
+
 def _laws(moment: Moment, *, may_update: bool) -> list[str]:
     found = []
     for path, body in moment.state.items():
@@ -172,7 +181,7 @@ class _Probed:
 
 
 def _is_good_score(row: Mapping[str, Any]) -> bool:
-    return bool(row["operation"] == "Score" and row["status"] == 200)
+    return bool(row["operation"] == "Score" and row["status"] == 200 and not client.is_own(row))
 
 
 def _with_traffic(state: State) -> list[str]:

@@ -18,7 +18,7 @@ import yaml
 
 from deploy import emulator
 from deploy.emulator import Running
-from tests.interleaving import journal
+from tests.interleaving import client, journal
 from tests.interleaving.runners import PRINCIPALS, RUNNERS, Ended, Runner, world_file
 from tests.interleaving.schedules import REQUESTS, Schedule, Switch, one_switch, pairs
 from tests.laws.stage import copy_world
@@ -109,6 +109,7 @@ class Player:
         self.runners = [Runner(folder / f"runner-{number}", running, number) for number in range(RUNNERS)]
         self._alone: dict[tuple[str, str], Played] = {}
         self._starts: dict[str, tuple[Path, journal.State]] = {}
+        self._client = client.Client(running, self.world, self.runners[0].request)
 
     @property
     def world(self) -> Path:
@@ -116,6 +117,7 @@ class Player:
 
     def close(self) -> None:
         self._watcher.stop()
+        self._client.close()
         self._order.close()
 
     def begin(self, start: str) -> journal.State:
@@ -136,7 +138,8 @@ class Player:
         """Play a schedule from its start world."""
         assert schedule.mode == self.mode
         state = self.begin(schedule.start)
-        ends, reached = _Run(self, schedule).play()
+        with self._client:
+            ends, reached = _Run(self, schedule).play()
         rows = emulator.requests(self.world.parent)
         return Played(schedule, ends, reached, rows, list(journal.moments(self.world, state)))
 
@@ -267,6 +270,8 @@ class _Run:
 
     def _switch_at(self, runner: int, held: Mapping[str, Any]) -> Switch | None:
         """The switch that a held request belongs to. A scoring request is that of the runner that has control."""
+        if held["runner"] == client.NAME:
+            return None
         if held["operation"] != "Score":
             switch = self._switches.get(held["fault"])
             return switch if switch and switch.leaves == runner else None

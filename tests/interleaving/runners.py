@@ -127,6 +127,7 @@ class Runner:
         root.mkdir(parents=True)
         self.principal = PRINCIPALS[number]
         self._project = write_project(root).project
+        self.request = (root / "templates" / "plain" / "request.json").read_bytes()
         self._running, self._credential = running, Credential(running, self.principal)
         self.clock = Ahead()
 

@@ -10,10 +10,12 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import pytest
 
-from tests.interleaving.oracle import Oracle
+from tests.interleaving import client
+from tests.interleaving.oracle import Oracle, answers
 from tests.interleaving.player import Player, is_counted, open_player, own
 from tests.interleaving.schedules import COMMANDS, MODES, STARTS, Schedule, drawn, parse, spread
 
@@ -89,6 +91,17 @@ def test_requests_without_a_switch_commute(player: Player, request: pytest.Fixtu
         free = [row for row in own(player.alone(command, start).rows, 0) if not is_counted(row)]
         assert [row for row in free if row["mutating"]] == []
         assert free, command
+
+
+def test_a_failed_request_of_the_client_is_found(player: Player) -> None:
+    """The client has sent requests, and the oracle names one that failed."""
+    played = player.alone("apply-3")
+    mine = [row for row in played.rows if client.is_own(row)]
+    failed = [{**row, "status": 404 if row is mine[-1] else row["status"]} for row in played.rows]
+
+    assert {row["status"] for row in mine} == {200}
+    assert answers(played) == []
+    assert len(answers(replace(played, rows=failed))) == 1
 
 
 def test_a_schedule_is_its_text() -> None:
