@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
@@ -77,7 +78,9 @@ def run_plan(
     if not plan.steps:
         empty = Report(plan.environment, plan.fingerprint, ())
         return Result(plan, replace(empty, cost=cost.after_run(plan, empty)))
+    started = cloud.now()
     report = executor.execute(plan, cloud, cloud.clock, emit, jobs=jobs, fail_fast=fail_fast)
+    report = replace(report, command=verb, host=socket.gethostname(), started=started)
     report = replace(report, provenance=_provenance(cloud, plan, report), cost=cost.after_run(plan, report))
     if cloud.locks:
         cloud.locks.gone |= _deleted(plan, report)
@@ -121,8 +124,18 @@ def with_status(cloud: Cloud, specs: Sequence[EndpointSpec], result: Result) -> 
     if result.report.stopped:
         return replace(result, traffic=_read_traffic(cloud, specs))
     with suppress(CloudError):
-        return replace(result, endpoint_rows=status_rows(cloud, specs))
+        return _with_rows(result, status_rows(cloud, specs))
     return result
+
+
+def _with_rows(result: Result, rows: Sequence[reporter.EndpointRow]) -> Result:
+    """The result with the endpoints after the run, which the saved page then shows, too."""
+    if result.folder is not None:
+        page = reporter.report_html(result.report, result.plan, rows).encode()
+        with suppress(OSError):  # the page without them is saved
+            (part,) = save_files(result.folder, {".report.html": page})
+            part.replace(result.folder / "report.html")
+    return replace(result, endpoint_rows=rows)
 
 
 def status_rows(

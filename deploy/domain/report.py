@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 from deploy.domain.arm import Address, Json
@@ -70,6 +71,10 @@ class Report:
     """The commit of the files, the caller and the run; None without changes."""
     cost: Cost | None = None
     """What runs after the run, by its steps; None if the plan has no prices."""
+    command: str = ""
+    host: str = ""
+    started: datetime | None = None
+    """When the first step started, with its zone."""
 
     @property
     def ok(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import yaml
@@ -18,10 +18,13 @@ from deploy.domain.spec import EndpointSpec
 from deploy.redact import redact_secrets
 from deploy.reporter.html import report_html
 from deploy.reporter.json_documents import plan_json, report_json
+from deploy.reporter.status_rows import EndpointRow
 
 
-def report_files(plan: Plan, report: Report) -> dict[str, bytes]:
-    """The evidence files of each step, named after the step; the report as HTML and as JSON; the plan as JSON."""
+def report_files(plan: Plan, report: Report, rows: Sequence[EndpointRow] = ()) -> dict[str, bytes]:
+    """The evidence files of each step, named after the step; the report as HTML and as JSON; the plan as JSON. `rows`:
+    the endpoints after the run, if they were read.
+    """
     evidence = {
         f"{str(outcome.address).replace('/', '-')}-{name}": content
         for outcome in report.outcomes
@@ -29,7 +32,7 @@ def report_files(plan: Plan, report: Report) -> dict[str, bytes]:
     }
     return {
         **evidence,
-        "report.html": report_html(report, plan).encode(),
+        "report.html": report_html(report, plan, rows).encode(),
         "report.json": json.dumps(report_json(report), indent=2).encode(),
         "plan.json": json.dumps(plan_json(plan), indent=2).encode(),
     }

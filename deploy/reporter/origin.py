@@ -12,11 +12,16 @@ _SHORT = 8
 
 def origin_words(provenance: Provenance) -> list[str]:
     """`commit 0123abcd (uncommitted changes)`, `by jane@contoso.com`, `2026-11-29 13:27 UTC`, without unknown parts."""
-    short = provenance.commit[:_SHORT]
-    text = f"commit {short} (uncommitted changes)" if provenance.dirty else f"commit {short}"
+    commit = commit_words(provenance)
     by = f"by {provenance.by}" if provenance.by else ""
     when = leases.local_and_utc(provenance.at) if provenance.at else ""
-    return [part for part in (text if short else "", by, when) if part]
+    return [part for part in (f"commit {commit}" if commit else "", by, when) if part]
+
+
+def commit_words(provenance: Provenance) -> str:
+    """`0123abcd (uncommitted changes)`; empty if unknown."""
+    short = provenance.commit[:_SHORT]
+    return f"{short} (uncommitted changes)" if short and provenance.dirty else short
 
 
 def origin_json(provenance: Provenance) -> dict[str, Json]:

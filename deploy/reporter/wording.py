@@ -211,15 +211,20 @@ def outcome_text(outcome: Outcome) -> str:
 
 def reasons(report: Report, plan: Plan | None) -> list[str]:
     """The reason of each outcome's step, from the plan that was applied; empty without a plan."""
+    return [reason(step) or step.why if step else "" for step in steps_of(report, plan)]
+
+
+def steps_of(report: Report, plan: Plan | None) -> list[Step | None]:
+    """The step of each outcome, from the plan that was applied; None if it has no such step."""
     used_fallback = {o.address.endpoint for o in report.outcomes if o.state is State.SUPERSEDED}
     fallback = [step for step in plan.fallback if step.endpoint in used_fallback] if plan else []
-    left = [*plan.steps, *fallback, *plan.rescue] if plan else []
+    left: dict[tuple[object, Verb], list[Step]] = {}
+    for step in [*plan.steps, *fallback, *plan.rescue] if plan else []:
+        left.setdefault((step.address, step.verb), []).append(step)
     found = []
     for outcome in report.outcomes:
-        step = next((s for s in left if (s.address, s.verb) == (outcome.address, outcome.verb)), None)
-        found.append(reason(step) or step.why if step else "")
-        if step:
-            left.remove(step)
+        same = left.get((outcome.address, outcome.verb))
+        found.append(same.pop(0) if same else None)
     return found
 
 
