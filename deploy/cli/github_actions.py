@@ -46,11 +46,12 @@ def report_result(plan: Plan, report: Report, rows: Iterable[EndpointRow] = ()) 
         return
     from deploy import reporter
 
-    addresses = [row.scoring_uri for row in rows if row.scoring_uri]
+    found = list(rows)
+    addresses = [row.scoring_uri for row in found if row.scoring_uri]
     values = {"scoring-uri": "\n".join(addresses), "fingerprint": report.fingerprint}
     only = addresses[0] if len(addresses) == 1 else _run_url()
     _outputs({**values, "environment-url": only})
-    _summary(reporter.job_summary(report, plan, _run_url()))
+    _summary(reporter.job_summary(report, plan, _run_url(), found))
     _command(reporter.annotation_commands(reporter.report_annotations(report, _places(plan.environment)), _prefix()))
 
 

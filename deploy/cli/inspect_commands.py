@@ -13,13 +13,24 @@ import typer
 
 from deploy.cli import console, output, runner
 from deploy.cli.deploy_commands import code_block
-from deploy.cli.options import Endpoints, Environment, Format, PlainFormat, Regions, StatusFormat, hours_of, regions_of
+from deploy.cli.options import (
+    Endpoints,
+    Environment,
+    Environments,
+    Format,
+    PlainFormat,
+    Regions,
+    StatusFormat,
+    hours_of,
+    regions_of,
+)
 from deploy.cli.output import Output, StatusOutput, TextOrJson, View
-from deploy.errors import Exit
+from deploy.errors import Exit, UsageError
+from deploy.text import count
 
 
 def status(
-    environment: Environment,
+    environments: Environments,
     endpoints: Endpoints = None,
     output_format: StatusFormat = StatusOutput.TEXT,
     fail_under: Annotated[
@@ -35,15 +46,46 @@ def status(
         float, typer.Option("--every", metavar="SECONDS", min=1, help="Refresh interval of --watch.")
     ] = 5.0,
 ) -> None:
-    """Show endpoints, traffic, releases and leases. Sorted by the end of the lease."""
+    """Show endpoints, traffic, releases and leases. Sorted by the end of the lease.
+
+    With -o html, one page of all environments.
+    """
     hours = hours_of(fail_under)
+    if output_format is StatusOutput.HTML:
+        raise SystemExit(_page(environments, endpoints or (), hours, watch=watch))
+    environment = _only(environments)
     if watch:
         _watch(environment, endpoints or (), output_format, every)
         return
     rows = runner.run(lambda commands, project: commands.status(project, environment, endpoints or ()))
     output.show(_view(rows, sys.stdout, environment), output_format)
-    if hours is not None and any(_needs_attention(row, hours) for row in rows):
-        raise SystemExit(Exit.STEP_FAILED)
+    raise SystemExit(_attention(rows, hours))
+
+
+def _only(environments: Sequence[str]) -> str:
+    if len(environments) > 1:
+        cause = f"-e is used {count(len(environments), 'time')}"
+        raise UsageError("show the status", cause, "Use -e once, or -o html for one page of all", code="AML691")
+    return environments[0]
+
+
+def _page(environments: Sequence[str], endpoints: Sequence[str], hours: float | None, *, watch: bool) -> int:
+    """Print the page and each error. Returns the worst exit code."""
+    from deploy import reporter
+
+    if watch:
+        cause = "a page is printed once"
+        raise UsageError("watch the status", cause, "Use --watch with another -o, or without -o", code="AML648")
+    found = runner.run(lambda commands, project: commands.status_of_each(project, environments, endpoints))
+    output.show(View(str, lambda: None, html=lambda: reporter.status_html(found, datetime.now(UTC))), StatusOutput.HTML)
+    failed = [runner.report_error(each.error, in_result=True) for each in found if each.error]
+    return max([int(Exit.OK), *failed, *(_attention(each.rows, hours) for each in found)])
+
+
+def _attention(rows: Sequence[Any], hours: float | None) -> Exit:
+    """The exit code for --fail-under."""
+    is_due = hours is not None and any(_needs_attention(row, hours) for row in rows)
+    return Exit.STEP_FAILED if is_due else Exit.OK
 
 
 def _needs_attention(row: Any, hours: float) -> bool:

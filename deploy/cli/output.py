@@ -31,12 +31,13 @@ class TextOrJson(StrEnum):
 
 
 class StatusOutput(StrEnum):
-    """The formats of `status`; `ics` is a calendar of the leases."""
+    """The formats of `status`; `ics` is a calendar of the leases, `html` one page of all environments."""
 
     TEXT = "text"
     JSON = "json"
     MARKDOWN = "markdown"
     ICS = "ics"
+    HTML = "html"
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ class View:
     markdown: Callable[[], str] | None = None
     """None: the text is used."""
     ics: Callable[[], str] | None = None
+    html: Callable[[], str] | None = None
     indent: int | None = 2
     """Indentation of the JSON; None writes it in one line."""
 
@@ -58,6 +60,7 @@ _FORMATS: dict[str, Callable[[View], str]] = {
     "json": lambda view: json.dumps(view.document(), indent=view.indent),
     "markdown": lambda view: (view.markdown or view.text)(),
     "ics": lambda view: (view.ics or view.text)(),
+    "html": lambda view: (view.html or view.text)(),
 }
 ERROR_FORMATS = frozenset({"json", "markdown"})
 """Formats in which an error is printed on stdout, too."""

@@ -157,7 +157,7 @@ def _result_view(result: Result) -> View:
         parts += [_how_to_call(result)] if result.codes else []
         return "\n\n".join(part.rstrip("\n") for part in parts)
 
-    return View(text, document, lambda: reporter.report_markdown(result.report, result.plan))
+    return View(text, document, lambda: reporter.report_markdown(result.report, result.plan, result.endpoint_rows))
 
 
 def _how_to_call(result: Result) -> str:

@@ -24,7 +24,7 @@ from deploy.commands.renew import renew
 from deploy.commands.restore import restore
 from deploy.commands.result import Approve, Result
 from deploy.commands.rollback import rollback
-from deploy.commands.status import status, watch
+from deploy.commands.status import status, status_of_each, watch
 from deploy.commands.teardown import teardown
 
 __all__ = [
@@ -60,6 +60,7 @@ __all__ = [
     "scoring_packages",
     "show_keys",
     "status",
+    "status_of_each",
     "teardown",
     "validate",
     "watch",

@@ -1,4 +1,4 @@
-"""The command status: what exists now, once or repeatedly."""
+"""The command status: what exists now, once or repeatedly, or in several environments."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from deploy.commands.project import Project, validate
 from deploy.commands.result import status_rows
 from deploy.domain.cost import Cost, Prices
 from deploy.domain.spec import EndpointSpec, Environment
+from deploy.errors import DeployError
+from deploy.planning.build import target_of
 from deploy.preflight import cost
 
 
@@ -22,6 +24,24 @@ def status(project: Project, name: str, only: Sequence[str] = ()) -> list[report
     environment, specs = validate(project, name, only)
     with project.connect(environment) as cloud:
         return _rows(cloud, environment, specs, only)
+
+
+def status_of_each(
+    project: Project, names: Sequence[str], only: Sequence[str] = ()
+) -> list[reporter.EnvironmentStatus]:
+    """The status of each environment; one that cannot be read has the error, and the others are still read."""
+    return [_status_or_error(project, name, only) for name in dict.fromkeys(names)]
+
+
+def _status_or_error(project: Project, name: str, only: Sequence[str]) -> reporter.EnvironmentStatus:
+    target: dict[str, str] = {}
+    try:
+        environment, specs = validate(project, name, only)
+        target = target_of(environment)
+        with project.connect(environment) as cloud:
+            return reporter.EnvironmentStatus(name, _rows(cloud, environment, specs, only), target)
+    except DeployError as error:
+        return reporter.EnvironmentStatus(name, target=target, error=error)
 
 
 def watch(

@@ -7,7 +7,8 @@ passes through `sanitize`, and secrets are hidden in each format.
     text, problems, doctor, reap    for a terminal: plan and report, errors, checks, reaped endpoints
     status, status_rows, ics        existing endpoints: for a terminal, as rows, the ends of leases as iCalendar
     markdown, json_documents        for pull requests; as JSON
-    html, timeline                  the report as one HTML page (templates/report.html.j2); time of each step
+    html, status_html               the report, and the status of several environments, as one HTML page (templates/)
+    overview, timeline              of a run: where, when, by whom, traffic; time of each step
     workflow_commands, jobsummary   for a job of GitHub Actions
     cost                            costs in words and as JSON
     origin                          commit, user, time and run of a deployment
@@ -31,6 +32,7 @@ from deploy.reporter.markdown import error_markdown, notices_markdown, plan_mark
 from deploy.reporter.problems import error_json, error_text
 from deploy.reporter.reap import reap_text
 from deploy.reporter.status import idle_notes, status_json, status_text
+from deploy.reporter.status_html import EnvironmentStatus, status_html
 from deploy.reporter.status_rows import EndpointRow, SlotRow, endpoint_row
 from deploy.reporter.text import plan_text, report_text
 from deploy.reporter.wording import HELD_BACK, format_change, format_value, held_back_text, interruption_notes
@@ -51,6 +53,7 @@ __all__ = [
     "Call",
     "CallCode",
     "EndpointRow",
+    "EnvironmentStatus",
     "SlotRow",
     "annotation_commands",
     "call_code",
@@ -91,6 +94,7 @@ __all__ = [
     "report_json",
     "report_markdown",
     "report_text",
+    "status_html",
     "status_ics",
     "status_json",
     "status_markdown",

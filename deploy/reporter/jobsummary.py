@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from deploy.domain.plan import Plan
 from deploy.domain.report import Outcome, Report, State
 from deploy.reporter.markdown import report_markdown
+from deploy.reporter.status_rows import EndpointRow
 from deploy.reporter.timeline import starting_times
 from deploy.sanitize import sanitize
 from deploy.text import count
@@ -29,9 +30,12 @@ _MARKS = {
 _CUT = "_This part exceeds the size limit of a summary: see the report in the artifacts._\n"
 
 
-def job_summary(report: Report, plan: Plan, run_url: str = "") -> str:
-    """The report, a timeline and the number of pictures. `run_url`: the page that lists the run's artifacts."""
-    blocks = [report_markdown(report, plan).rstrip("\n"), timeline(report.outcomes), _pictures(report, run_url)]
+def job_summary(report: Report, plan: Plan, run_url: str = "", rows: Sequence[EndpointRow] = ()) -> str:
+    """The report, a timeline and the number of pictures. `run_url`: the page that lists the run's artifacts; `rows`:
+    the endpoints after the run, if they were read.
+    """
+    document = report_markdown(report, plan, rows).rstrip("\n")
+    blocks = [document, timeline(report.outcomes), _pictures(report, run_url)]
     return "\n\n".join(block for block in blocks if block) + "\n"
 
 

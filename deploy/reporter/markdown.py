@@ -17,6 +17,7 @@ from deploy.errors import DeployError
 from deploy.reporter.cost import plan_cost, running_cost
 from deploy.reporter.details import fields, unchanged
 from deploy.reporter.origin import origin_words
+from deploy.reporter.overview import EndpointTraffic, endpoint_traffic
 from deploy.reporter.problems import diagnosis_lines, error_text
 from deploy.reporter.status import idle, instances, lease_expiry, status_summary, total_cost
 from deploy.reporter.status_rows import EndpointRow
@@ -79,8 +80,10 @@ def plan_markdown(plan: Plan) -> str:
     )
 
 
-def report_markdown(report: Report, plan: Plan | None = None) -> str:
-    """The full errors and a table of outcomes. `plan`: adds the reason of each step."""
+def report_markdown(report: Report, plan: Plan | None = None, rows: Sequence[EndpointRow] = ()) -> str:
+    """The full errors and a table of outcomes. `plan`: adds the reason of each step and the traffic of each endpoint;
+    `rows`: the endpoints after the run, if they were read.
+    """
     pairs = list(zip(report.outcomes, reasons(report, plan), strict=True))
     own, rescue = ([pair for pair in pairs if pair[0].rescue is is_rescue] for is_rescue in (False, True))
     failed = [outcome for outcome in report.outcomes if outcome.error]
@@ -89,9 +92,10 @@ def report_markdown(report: Report, plan: Plan | None = None) -> str:
         f"### Report for {_code(report.environment)}",
         f"**{_words(report_summary(report))}**",
         _origin(report.provenance) if report.provenance else "",
-        _words(running_cost(report.cost)),
-        "\n\n".join(_within(failed, 25_000, "And {} more.", _error)),
-        _table(head, own, 28_000, _outcome),
+        _words(running_cost(report.cost) or _unknown_cost(plan)),
+        _table(["endpoint", "before", "after", "scoring URI"], endpoint_traffic(report, plan, rows), 5_000, _traffic),
+        "\n\n".join(_within(failed, 23_000, "And {} more.", _error)),
+        _table(head, own, 24_000, _outcome),
         f"#### {RESCUE}\n\n{_table(head, rescue, 2_000, _outcome)}" if rescue else "",
         _stays(plan),
         f"Fingerprint {_code(report.fingerprint[:12])}",
@@ -128,6 +132,11 @@ def _step(step: Step) -> str:
     return f"| `{symbol(step)[0]}` {step.verb} | {_code(str(step.address))} | {_words(reason(step) or step.why)} |"
 
 
+def _traffic(each: EndpointTraffic) -> str:
+    """The row of an endpoint: traffic before and after the run."""
+    return f"| {_words(each.title)} | {_words(each.before)} | {_words(each.after)} | {_code(each.uri)} |"
+
+
 def _outcome(pair: tuple[Outcome, str]) -> str:
     """The row of an outcome and the reason of its step."""
     outcome, why = pair
@@ -160,6 +169,12 @@ def _slots(row: EndpointRow) -> Iterator[str]:
         cells.append(_origin(slot.provenance))
         ends = [*first, _words(lease_words)] if n == 0 else ["", "", ""]
         yield f"| {' | '.join([*ends[:2], name, *cells, ends[2]])} |"
+
+
+def _unknown_cost(plan: Plan | None) -> str:
+    """Of a plan that changes something, if its prices were not read."""
+    changes_something = plan is not None and plan.prices is None and any(step.changes for step in plan.steps)
+    return "Running cost: unknown, prices were not read." if changes_something else ""
 
 
 def _origin(provenance: Provenance) -> str:

@@ -50,18 +50,20 @@ def report_facts(report: Report, plan: Plan | None = None) -> list[tuple[str, st
     """(label, value) of where, when, by whom, which commit and what it costs now. Unknown values are left out, except
     for the cost.
     """
-    target = plan.target if plan else {}
-    places = (("Workspace", "workspace"), ("Resource group", "resource_group"), ("Subscription", "subscription_id"))
-    found = [(label, target.get(name, "")) for label, name in places]
-    found.append(
-        ("Region", ", ".join(filter(None, (target.get("region"), f"cloud {target['cloud']}"))) if target else "")
-    )
+    found = place_rows(plan.target if plan else {})
     found.append(("Started", _when(report)))
     made = report.provenance
     found.append(("By", " on ".join(filter(None, (made.by if made else "", report.host)))))
     found.append(("Commit", commit_words(made) if made else ""))
     found.append(("Running cost", cost_words(report.cost) if report.cost else "unknown: prices were not read"))
     found.append(("Fingerprint", report.fingerprint[:12]))
+    return [(label, value) for label, value in found if value]
+
+
+def place_rows(target: Mapping[str, str]) -> list[tuple[str, str]]:
+    """(label, value) of workspace, resource group, subscription and region, from `Plan.target`."""
+    labels = (("Workspace", "workspace"), ("Resource group", "resource_group"), ("Subscription", "subscription_id"))
+    found = [(label, target.get(name, "")) for label, name in (*labels, ("Region", "region"), ("Cloud", "cloud"))]
     return [(label, value) for label, value in found if value]
 
 

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from deploy.domain import leases
 from deploy.domain.arm import Json
 from deploy.domain.cost import Cost
+from deploy.domain.lock_record import LockRecord
 from deploy.redact import redact_secrets
 from deploy.reporter.cost import cost_json, hourly_words, running_cost
 from deploy.reporter.layout import Layout, Span, Style, cells
@@ -16,7 +17,7 @@ from deploy.reporter.status_rows import EndpointRow, SlotRow
 from deploy.text import count
 
 _SUCCEEDED, _IN_PROGRESS = "Succeeded", ("Creating", "Updating", "Deleting", "Scaling")
-_SOON = 24.0
+SOON = 24.0
 """A lease with fewer hours left is shown in red."""
 
 
@@ -109,10 +110,14 @@ def _endpoint(layout: Layout, row: EndpointRow) -> list[str]:
     lines += layout.flow([(f"{row.missed}; renew or apply recreates it", Style.BAD)], indent=2) if row.missed else []
     lines += layout.flow([(f"alias: {row.alias}", Style.BAD)], indent=2) if row.alias else []
     if row.lock:
-        words = f"locked: {row.lock.holds}" + (f"; lock id {row.lock.lock_id}" if row.lock.lock_id else "")
-        lines += layout.flow([(words, Style.YELLOW)], indent=2)
+        lines += layout.flow([(lock_words(row.lock), Style.YELLOW)], indent=2)
     lines += layout.line(row.orphan, Style.YELLOW, indent=2, hang=4) if row.orphan else []
     return lines + layout.line(row.scoring_uri, Style.DIM, indent=2) + _slots(layout, row.slots)
+
+
+def lock_words(lock: LockRecord) -> str:
+    """`locked: apply by jo@example.com on ci-7 has held its lock since ...; lock id GUID`."""
+    return f"locked: {lock.holds}" + (f"; lock id {lock.lock_id}" if lock.lock_id else "")
 
 
 def _lease(layout: Layout, row: EndpointRow) -> list[str]:
@@ -120,7 +125,7 @@ def _lease(layout: Layout, row: EndpointRow) -> list[str]:
         return []
     ends = leases.parse_time(row.lease_ends)
     words = f"lease {lease_expiry(row.hours_left)}" + (f", {leases.local_and_utc(ends)}" if ends else "")
-    return layout.line(words, Style.BAD if row.hours_left < _SOON else Style.YELLOW, indent=2)
+    return layout.line(words, Style.BAD if row.hours_left < SOON else Style.YELLOW, indent=2)
 
 
 def _slots(layout: Layout, slots: Sequence[SlotRow]) -> list[str]:
