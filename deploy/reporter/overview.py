@@ -1,6 +1,6 @@
 """What a run did, for the top of a report: where, when, by whom, and the traffic of each endpoint. Pure.
 
-The traffic after a run is what Azure answered then (`rows`), or else what the steps of the run say.
+The traffic after a run is what Azure answered then (`rows`); without an answer it follows from the steps that ran.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def _after_steps(plan: Plan, key: str, ran: Sequence[tuple[Outcome, Step]]) -> s
     now: Mapping[str, int] = served(plan.world, key)
     is_certain = True
     for outcome, step in ran:
-        if step.kind not in ("endpoint", "traffic") or not outcome.attempts or outcome.wrote_nothing:
+        if step.kind not in ("endpoint", "traffic") or not outcome.attempts:
             continue
         if outcome.state not in (State.DONE, State.RESCUED):
             is_certain = is_certain and step.verb is Verb.UPDATE  # an update of the endpoint does not move traffic

@@ -19,15 +19,17 @@ WORDS = "Running cost: 3.67 USD an hour, 2681.29 USD a month (730 h)."
 
 
 def test_a_report_has_the_cost_in_every_format() -> None:
-    """Without prices there is no line and null."""
+    """Without prices there is no line and null; the page has `unknown`."""
     report = replace(g.REPORT, cost=COST)
 
     assert WORDS in report_text(report, width=200)
     assert WORDS in report_markdown(report)
-    assert f'<p class="soft">{WORDS}</p>' in report_html(report)
+    assert "<dt>Running cost</dt><dd>3.67 USD an hour, 2681.29 USD a month (730 h)</dd>" in report_html(report)
     assert report_json(report)["cost"]["monthly"] == 2681.29
-    for text in (report_text(g.REPORT), report_markdown(g.REPORT), report_html(g.REPORT)):
+    for text in (report_text(g.REPORT), report_markdown(g.REPORT)):
         assert "cost" not in text.lower().replace("report.cost", "")
+    assert "<dd>unknown: prices were not read</dd>" in report_html(g.REPORT)
+    assert "Running cost: unknown, prices were not read." in report_markdown(g.REPORT, g.PLAN)
     assert report_json(g.REPORT)["cost"] is None
 
 

@@ -53,11 +53,13 @@ def test_status_without_a_recorded_origin() -> None:
 def test_reports_link_the_run() -> None:
     """The page, the comment and the job's summary."""
     page = report_html(REPORT)
-    assert f'<a href="{RUN}">run</a>' in page
-    for text in (page, report_markdown(REPORT), job_summary(REPORT, Plan("dev", ()))):
+    assert f'<a href="{RUN}">{RUN}</a>' in page
+    assert "<dt>Commit</dt><dd>01234567 (uncommitted changes)</dd>" in page
+    assert "<dt>By</dt><dd>jane@contoso.com on ci-7</dd>" in report_html(replace(REPORT, host="ci-7"))
+    for text in (report_markdown(REPORT), job_summary(REPORT, Plan("dev", ()))):
         assert "commit 01234567 (uncommitted changes)" in text
         assert RUN in text
-    assert "by " not in report_html(replace(REPORT, provenance=None)).partition("<body>")[2]
+    assert "<dt>By" not in report_html(replace(REPORT, provenance=None))
 
 
 def test_a_hostile_name_stays_text() -> None:
