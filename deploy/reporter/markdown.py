@@ -93,7 +93,12 @@ def report_markdown(report: Report, plan: Plan | None = None, rows: Sequence[End
         f"**{_words(report_summary(report))}**",
         _origin(report.provenance) if report.provenance else "",
         _words(running_cost(report.cost) or _unknown_cost(plan)),
-        _table(["endpoint", "before", "after", "scoring URI"], endpoint_traffic(report, plan, rows), 5_000, _traffic),
+        _table(
+            ["endpoint", "traffic before", "traffic after", "scoring URI"],
+            endpoint_traffic(report, plan, rows),
+            5_000,
+            _traffic,
+        ),
         "\n\n".join(_within(failed, 23_000, "And {} more.", _error)),
         _table(head, own, 24_000, _outcome),
         f"#### {RESCUE}\n\n{_table(head, rescue, 2_000, _outcome)}" if rescue else "",

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from deploy.domain.arm import address
 from deploy.domain.plan import Plan, Step, Verb
 from deploy.domain.report import Evidence, Outcome, Report, State
 from deploy.reporter import (
@@ -16,11 +19,13 @@ from deploy.reporter import (
     job_summary,
     plan_markdown,
     report_annotations,
+    report_markdown,
 )
 from deploy.reporter.jobsummary import timeline
 from tests.addresses import addr
 
 from . import examples as g
+from . import hostile
 
 COMMENT, STEPS = 65_536, 8
 BAR = re.compile(r"  [A-Za-z0-9 ._/-]{1,60} :((done|active|crit), )*2000-01-\d\d \d\d:\d\d:\d\d\.\d{3}, [1-9]\d*ms")
@@ -78,6 +83,33 @@ def test_a_timeline() -> None:
         "  update deployment/blue :crit, 2000-01-01 00:00:00.000, 733000ms",
     ]
     assert timeline(()) == ""
+
+
+@pytest.mark.parametrize(
+    "name", ["a,b:c;d", '"q" #1', "x\ny", "%% {{a}}", "<script>", "\u202eשלום", ":done, 1d", "`" * 3]
+)
+def test_names_cannot_break_a_timeline(name: str) -> None:
+    """Characters that are syntax in mermaid, or in the fence around it, are left out of names."""
+    outcome = Outcome(address("deployment", name, name), Verb.CREATE, State.DONE, 1, 1.0)
+    *_, section, bar, fence = timeline((outcome,)).splitlines()
+    assert re.fullmatch(r"  section [A-Za-z0-9 ._/-]{1,60}", section)
+    assert BAR.fullmatch(bar)
+    assert fence == "```"
+
+
+def test_a_summary_has_the_traffic_and_where_to_send_requests() -> None:
+    """Of each endpoint; hostile names cannot start a cell or a tag, and 200 endpoints are cut with their number."""
+    plan = replace(g.PLAN, world={addr("endpoint/mip"): {"name": "mip-dev", "properties": {"traffic": {"blue": 100}}}})
+    row = f"| mip (mip-dev) | blue 100 % | blue 90 %, green 10 % | `{g.ROWS[0].scoring_uri}` |"
+    assert row in job_summary(g.REPORT, plan, rows=g.ROWS).splitlines()
+    report, plan = hostile.report()
+    text = job_summary(report, plan, rows=[hostile.row()])
+    assert "<script>" not in re.sub(r"(`+).*?\1", "", text)
+    keys = tuple(f"model-{n}" for n in range(200))
+    rows = [replace(g.ROWS[0], key=key) for key in keys]
+    text = report_markdown(Report("dev", "f", ()), Plan("dev", (), endpoints=keys), rows)
+    (more,) = re.findall(r"\| \| (\d+) more \| \| \|", text)
+    assert text.count("\n| model-") + int(more) == 200
 
 
 @given(st.text(max_size=300), st.integers(-5, 400))

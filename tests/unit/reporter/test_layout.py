@@ -1,4 +1,4 @@
-"""The pages of a real run; all pages in Chromium, on a phone, a tablet and a desktop: no horizontal scroll, no narrow cell."""
+"""The pages of a real run; all pages in Chromium at three widths: no horizontal scroll, no narrow table cell."""
 
 from __future__ import annotations
 
