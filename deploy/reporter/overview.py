@@ -53,7 +53,10 @@ def report_facts(report: Report, plan: Plan | None = None) -> list[tuple[str, st
     found = place_rows(plan.target if plan else {})
     found.append(("Started", _when(report)))
     made = report.provenance
-    found.append(("By", " on ".join(filter(None, (made.by if made else "", report.host)))))
+    by = made.by if made else ""
+    found.append(
+        ("By", f"{by} on {report.host}") if by and report.host else ("By", by) if by else ("Host", report.host)
+    )
     found.append(("Commit", commit_words(made) if made else ""))
     found.append(("Running cost", cost_words(report.cost) if report.cost else "unknown: prices were not read"))
     found.append(("Fingerprint", report.fingerprint[:12]))
@@ -68,7 +71,7 @@ def place_rows(target: Mapping[str, str]) -> list[tuple[str, str]]:
 
 
 def endpoint_traffic(report: Report, plan: Plan | None, rows: Sequence[EndpointRow] = ()) -> list[EndpointTraffic]:
-    """The traffic of each endpoint of the plan. `rows`: the endpoints after the run, as far as they were read."""
+    """The traffic of each endpoint of which the plan contains the facts, or that was read after the run (`rows`)."""
     if plan is None:
         return []
     ran: dict[str, list[tuple[Outcome, Step]]] = {}
@@ -76,7 +79,13 @@ def endpoint_traffic(report: Report, plan: Plan | None, rows: Sequence[EndpointR
         if step:
             ran.setdefault(outcome.address.endpoint, []).append((outcome, step))
     known = {row.key: row for row in rows if not row.orphan}
-    return [_endpoint(plan, key, ran.get(key, []), known.get(key)) for key in dict.fromkeys([*plan.endpoints, *ran])]
+    keys = [key for key in dict.fromkeys([*plan.endpoints, *ran]) if key in known or _has_facts(plan, key)]
+    return [_endpoint(plan, key, ran.get(key, []), known.get(key)) for key in keys]
+
+
+def _has_facts(plan: Plan, key: str) -> bool:
+    """Whether the plan contains what existed of the endpoint; probe, renew and reap have plans without facts."""
+    return bool(plan.facts) and key in plan.endpoints
 
 
 def _endpoint(plan: Plan, key: str, ran: Sequence[tuple[Outcome, Step]], row: EndpointRow | None) -> EndpointTraffic:
@@ -92,6 +101,8 @@ def _before(plan: Plan, key: str) -> str:
     renewed.
     """
     bodies = facts_of(plan.world, "endpoint", key)
+    if not _has_facts(plan, key):
+        return "not read"
     if not any(bodies):
         return format_traffic(shares(bodies[""])) if bodies else _ABSENT
     names = {rest or str(body.get("name") or key): body for rest, body in bodies.items()}

@@ -48,7 +48,7 @@ def report() -> tuple[Report, Plan]:
     made = Provenance("0" * 40, True, f"https://github.com/{'o' * 300}", TEXT, NOW)
     target = dict.fromkeys(("cloud", "subscription_id", "resource_group", "workspace", "region"), TEXT)
     plan = Plan(TEXT, tuple(steps), exposure=({"address": TEXT, "path": TEXT, "before": TEXT, "after": TEXT},),
-                endpoints=(TEXT,), target=target)  # fmt: skip
+                endpoints=(TEXT, WORD), facts=TEXT, target=target)  # fmt: skip
     return Report(TEXT, TEXT, tuple(outcomes), 9, 1e6, None, made, COST, TEXT, TEXT, NOW), plan
 
 
@@ -80,7 +80,10 @@ def long_report_page(endpoints: int = 200) -> str:
     steps = [Step(Verb.SHIFT, address("traffic", f"model-{n}"), {"after": {"blue": 100}}, "none -> blue 100 %")
              for n in range(endpoints)]  # fmt: skip
     outcomes = [Outcome(step.address, step.verb, State.DONE, 1, n + 1.0) for n, step in enumerate(steps)]
-    return report_html(Report("prod", "f", tuple(outcomes), 9, 200.0), Plan("prod", tuple(steps)))
+    return report_html(
+        Report("prod", "f", tuple(outcomes), 9, 200.0),
+        Plan("prod", tuple(steps), facts="f", endpoints=tuple(step.endpoint for step in steps)),
+    )
 
 
 def long_status_page(endpoints: int = 200) -> str:

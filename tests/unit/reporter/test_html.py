@@ -170,7 +170,7 @@ def test_the_top_of_a_report():
     text = report_html(report, g.PLAN)
     for part in (
         "<h1>apply dev: failed</h1>", "<dd>mlw-local</dd>", "<dd>rg-local</dd>", "<dd>eastus</dd>",
-        f"<dd>{g.TARGET['subscription_id']}</dd>", "took 24 min 25 s", "<dd>ci-7</dd>",
+        f"<dd>{g.TARGET['subscription_id']}</dd>", "took 24 min 25 s", "<dt>Host</dt><dd>ci-7</dd>",
         '<td data-label="Need">24 cores</td>', '<td data-label="Limit">48 cores</td>',
     ):  # fmt: skip
         assert part in text, part

@@ -107,7 +107,7 @@ def test_a_summary_has_the_traffic_and_where_to_send_requests() -> None:
     assert "<script>" not in re.sub(r"(`+).*?\1", "", text)
     keys = tuple(f"model-{n}" for n in range(200))
     rows = [replace(g.ROWS[0], key=key) for key in keys]
-    text = report_markdown(Report("dev", "f", ()), Plan("dev", (), endpoints=keys), rows)
+    text = report_markdown(Report("dev", "f", ()), Plan("dev", (), facts="f", endpoints=keys), rows)
     (more,) = re.findall(r"\| \| (\d+) more \| \| \|", text)
     assert text.count("\n| model-") + int(more) == 200
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from deploy.domain.plan import Plan, Step, Verb
@@ -59,7 +61,7 @@ def ran(step: Step, state: State = State.DONE, **more: object) -> Outcome:
 )
 def test_traffic_by_the_steps(outcomes, after):
     """A step that may have had its effect leaves the traffic unknown, until another one is done."""
-    assert found(Plan("dev", STEPS, RESCUE, endpoints=("mip",), world=world(mip=BLUE)), *outcomes) == [
+    assert found(Plan("dev", STEPS, RESCUE, endpoints=("mip",), facts="f", world=world(mip=BLUE)), *outcomes) == [
         "blue 100 %",
         after,
     ]
@@ -78,15 +80,24 @@ def test_traffic_by_the_steps(outcomes, after):
 )
 def test_endpoints_that_come_and_go(steps, before, states, expected):
     """An endpoint that does not exist is named so; several of one entry are named."""
-    plan = Plan("dev", steps, endpoints=("mip",), world=before)
+    plan = Plan("dev", steps, endpoints=("mip",), facts="f", world=before)
     assert found(plan, *(ran(step, state) for step, state in zip(steps, states, strict=True))) == expected
 
 
 def test_azure_has_the_last_word():
     """What was read after the run, with name and scoring URI; not that of an orphan."""
-    plan = Plan("dev", STEPS, endpoints=("mip",), world=world(mip=BLUE))
+    plan = Plan("dev", STEPS, endpoints=("mip",), facts="f", world=world(mip=BLUE))
     (only,) = endpoint_traffic(Report("dev", "f", (ran(STEPS[0]),)), plan, g.ROWS)
     assert (only.title, only.after, only.uri) == ("mip (mip-dev)", "blue 90 %, green 10 %", g.ROWS[0].scoring_uri)
     assert found(plan, rows=(EndpointRow("mip", "mip", "absent"),)) == ["blue 100 %", "no endpoint"]
     assert found(plan, rows=(EndpointRow("mip", "mip", "absent", orphan="x"),)) == ["blue 100 %", "blue 100 %"]
     assert endpoint_traffic(Report("dev", "f", ()), None) == []
+
+
+def test_nothing_is_claimed_without_facts():
+    """Plans of probe, renew and reap have none: only what was read after the run is shown."""
+    plan = Plan("dev", (CREATE, *STEPS), endpoints=("mip",))
+    report = Report("dev", "f", (ran(CREATE), ran(STEPS[0])))
+    assert endpoint_traffic(report, plan) == []
+    assert found(plan, rows=(g.ROWS[0],)) == ["not read", "blue 90 %, green 10 %"]
+    assert endpoint_traffic(report, replace(plan, facts="f", endpoints=())) == []
