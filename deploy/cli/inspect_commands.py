@@ -16,10 +16,10 @@ from deploy.cli.deploy_commands import code_block
 from deploy.cli.options import (
     Endpoints,
     Environment,
-    Environments,
     Format,
     PlainFormat,
     Regions,
+    StatusEnvironments,
     StatusFormat,
     hours_of,
     regions_of,
@@ -30,7 +30,7 @@ from deploy.text import count
 
 
 def status(
-    environments: Environments,
+    environments: StatusEnvironments,
     endpoints: Endpoints = None,
     output_format: StatusFormat = StatusOutput.TEXT,
     fail_under: Annotated[

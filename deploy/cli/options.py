@@ -19,6 +19,9 @@ Environment = Annotated[str, typer.Option(*_ENVIRONMENT, metavar="NAME", help=_E
 Environments = Annotated[
     list[str], typer.Option(*_ENVIRONMENT, metavar="NAME", help=f"{_ENVIRONMENT_HELP} Repeatable.")
 ]
+StatusEnvironments = Annotated[
+    list[str], typer.Option(*_ENVIRONMENT, metavar="NAME", help=f"{_ENVIRONMENT_HELP} Repeatable with -o html.")
+]
 OptionalEnvironment = Annotated[
     str | None, typer.Option(*_ENVIRONMENT, metavar="NAME", help=f"{_ENVIRONMENT_HELP} Omit with a plan file.")
 ]
