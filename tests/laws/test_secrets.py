@@ -42,6 +42,7 @@ LIFE = (
     (0, "plan -e law"),
     (0, "status -e law -o json"),
     (0, "status -e law -o markdown"),
+    (0, "status -e law -e lent -o html"),
     (0, "logs -e law mip"),
     (0, "logs -e law mip -o json"),
     (0, "probe -e law --save seen"),
