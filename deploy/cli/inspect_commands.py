@@ -11,9 +11,19 @@ from typing import Annotated, Any, TextIO
 
 import typer
 
-from deploy.cli import console, output, runner
+from deploy.cli import completion, console, output, runner
 from deploy.cli.deploy_commands import code_block
-from deploy.cli.options import Endpoints, Environment, Format, PlainFormat, Regions, StatusFormat, hours_of, regions_of
+from deploy.cli.options import (
+    Endpoints,
+    Environment,
+    Format,
+    PlainFormat,
+    Regions,
+    Slot,
+    StatusFormat,
+    hours_of,
+    regions_of,
+)
 from deploy.cli.output import Output, StatusOutput, TextOrJson, View
 from deploy.errors import Exit
 
@@ -78,10 +88,10 @@ def _view(rows: Sequence[Any], out: TextIO, environment: str) -> View:
 
 def logs(
     environment: Environment,
-    endpoint: Annotated[str, typer.Argument(metavar="KEY", help="Endpoint of the environment.")],
-    slot: Annotated[
-        str | None, typer.Option("--slot", metavar="DEPLOYMENT", help="Deployment; omit for the live one.")
-    ] = None,
+    endpoint: Annotated[
+        str, typer.Argument(metavar="KEY", help="Endpoint of the environment.", autocompletion=completion.keys)
+    ],
+    slot: Slot = None,
     lines: Annotated[
         int, typer.Option("--lines", metavar="NUMBER", min=1, max=5000, help="Last lines of each container.")
     ] = 100,
@@ -124,7 +134,10 @@ def doctor(
 
 
 def explain(
-    code: Annotated[str | None, typer.Argument(metavar="CODE", help="Error code; omit to list all.")] = None,
+    code: Annotated[
+        str | None,
+        typer.Argument(metavar="CODE", help="Error code; omit to list all.", autocompletion=completion.codes),
+    ] = None,
     output_format: Format = Output.TEXT,
 ) -> None:
     """Explain an error code and how to fix it."""
