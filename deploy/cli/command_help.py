@@ -32,7 +32,7 @@ class Command(TyperCommand):
         if source is not None and source.name == "ENVIRONMENT":
             name = ctx.params[option.name]
             deleting = "--prune" if ctx.params.get("prune") else "" if option.show_envvar else ctx.info_name
-            context.use_variable(" ".join(name) if option.multiple else name, deleting)
+            context.use_variable(name if option.multiple else [name], deleting)
         return rest
 
     def format_options(self, ctx: Any, formatter: Any) -> None:

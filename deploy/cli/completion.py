@@ -20,6 +20,8 @@ _FILES = 100
 """At most so many environment files are read, and so many template folders."""
 _SIZE = 2**16
 """Bytes of a file that is read."""
+_NAME = re.compile(r"\w[\w.-]*")
+"""Scripts of the shells evaluate what they get, so other names are left out."""
 _SLOT = re.compile(r"^name:\s*[\"']?([\w-]+)[\"']?\s*(?:#.*)?$", re.MULTILINE)
 _CODE = re.compile(r"^(AML\d{3}):\n  title: [\"']?(.*?)[\"']?$", re.MULTILINE)
 _Names = Callable[[Path, dict[str, Any]], Iterable[str]]
@@ -34,15 +36,14 @@ def _completion(names: _Names) -> Callable[[typer.Context, str], list[Any]]:
             found = dict.fromkeys(names(project_folder.find(start) or start, ctx.params))
         except Exception:  # noqa: BLE001 no traceback in the line that the user types
             return []
-        return [name for name in found if name.startswith(incomplete)]
+        return [name for name in found if name.startswith(incomplete) and _NAME.fullmatch(name)]
 
     return complete
 
 
 def _environments(root: Path, _: dict[str, Any]) -> Iterable[str]:
-    from deploy.config import reader
-
-    return reader.environment_files(root)
+    folder = root / project_folder.ENVIRONMENTS  # listed here, because config.reader imports a YAML parser
+    return sorted(path.stem for path in folder.iterdir() if path.suffix in (".yml", ".yaml"))
 
 
 def _keys(root: Path, parameters: dict[str, Any]) -> Iterator[str]:

@@ -10,7 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from deploy.config import project_folder
-from deploy.errors import UsageError
+from deploy.errors import DeployError, SpecError, UsageError
 
 VARIABLE = "AMLDEPLOY_ENVIRONMENT"
 """The environment variable that replaces -e."""
@@ -65,14 +65,15 @@ def refuse_several(words: Sequence[str]) -> None:
     raise UsageError("read the command line", cause, "Use -e once", code="AML691")
 
 
-def use_variable(name: str, deleting: str) -> None:
+def use_variable(names: Sequence[str], deleting: str) -> None:
     """Note that VARIABLE names the environment. Raises UsageError if the command deletes, with `deleting`: a command or
     an option; empty if it does not.
     """
     if deleting:
-        cause = f"-e is required, because {deleting} deletes; {VARIABLE}, which names {name}, is ignored"
-        raise UsageError("select the environment", cause, f"Name the environment: -e {name}", code="AML692")
-    _line.environment = name
+        cause = f"-e is required, because {deleting} deletes; {VARIABLE}, which names {', '.join(names)}, is ignored"
+        cure = f"Name the environment: {shlex.join(word for name in names for word in ('-e', name))}"
+        raise UsageError("select the environment", cause, cure, code="AML692")
+    _line.environment = names[0]
 
 
 def is_from_variable() -> bool:
@@ -85,11 +86,13 @@ def ignore_variable() -> None:
     _line.environment = ""
 
 
-def hints() -> list[str]:
-    """What an error does not say: where the environment's name is from, and where its paths start."""
+def hints(error: DeployError) -> list[str]:
+    """Where the names in an error come from: where the environment's name is from, and where its paths start."""
     root, name = project_root(required=False), _line.environment
     lines = [f"Environment {name} is from {VARIABLE}."] if name else []
-    return lines + ([f"The paths of the project's files start in {root}."] if root != Path() else [])
+    if isinstance(error, SpecError) and root != Path():
+        lines.append(f"Paths of the project's files start in {root}{os.sep} (the project folder).")
+    return lines
 
 
 def environment_name(words: Sequence[str]) -> str:

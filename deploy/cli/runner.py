@@ -231,7 +231,7 @@ def report_error(error: DeployError, *, in_result: bool = False) -> int:
     if output_format in output.ERROR_FORMATS and not in_result:
         output.show(view, output_format, done=True)
     console.print_message(reporter.error_text(error, **console.layout(sys.stderr)).rstrip("\n"))
-    for hint in context.hints():
+    for hint in context.hints(error):
         console.print_message(hint)
     github_actions.report_error(error, context.environment_name(sys.argv))
     return error.exit

@@ -50,7 +50,7 @@ def init(
         console.print_message(f"Note: {note}.")
     if around != Path():
         console.print_message(
-            f"Note: this folder is inside the project {around}. To add to that one: amldeploy -C {around} init."
+            f"Note: A project contains this folder. To add to that project: amldeploy -C {around} init"
         )
     key = f" {made.key}" if made.key else ""
     console.print_message(f"Next: amldeploy apply -e local, then amldeploy invoke -e local{key}")
@@ -94,7 +94,7 @@ def import_(
     lock_timeout: LockTimeout = "0s",
     output_format: Format = Output.TEXT,
 ) -> None:
-    """Write files for an existing endpoint (--endpoint), or manage it (--adopt).
+    """Generate files from an endpoint, or manage it (--adopt).
 
     First write its files, which changes nothing in Azure. Then compare them with plan, and adopt the endpoint.
     """
