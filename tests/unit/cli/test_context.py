@@ -208,7 +208,7 @@ def test_init_in_a_subfolder_names_the_project(amldeploy: ForkServer, project: P
     folder.mkdir()
     first, second = (amldeploy.run(folder, "init") for _ in range(2))
 
-    assert "To add to that project: amldeploy -C .. init" in first.stderr
+    assert "To add to it: amldeploy -C .. init" in first.stderr
     assert "A project contains this folder" not in second.stderr
     assert (folder / "environments" / "local.yml").is_file()
 
