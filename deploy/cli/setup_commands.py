@@ -99,6 +99,9 @@ def import_(
     for_files = {"--endpoint": endpoint, "--key": key, "--template": template}
     for_adopting = {"KEY": endpoints, "--from": owners, "--yes": yes, "--events": events}
     for_adopting["--lock-timeout"] = lock_timeout != "0s"
+    if not (adopt or endpoint):
+        cure = "Use --endpoint NAME to write files for an endpoint, or --adopt to manage endpoints of the files"
+        raise UsageError("import", "neither --endpoint nor --adopt is used", cure, code="AML693")
     _refuse_both("--adopt" if adopt else "--endpoint", for_files if adopt else for_adopting)
     if adopt:
         invocation = Invocation(
@@ -107,10 +110,7 @@ def import_(
         runner.run_plan_command(
             invocation, output_format, lambda commands, common: commands.adopt(**common, owners=owners or ())
         )
-    elif endpoint is None:
-        cure = "Use --endpoint NAME to write files for an endpoint, or --adopt to manage endpoints of the files"
-        raise UsageError("import", "neither --endpoint nor --adopt is used", cure, code="AML693")
-    else:
+    elif endpoint is not None:
         _write_files(environment, endpoint, key, template, output_format)
 
 

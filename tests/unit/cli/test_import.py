@@ -14,6 +14,7 @@ from tests.project import make_project
     ("options", "cause"),
     [
         ("", "neither --endpoint nor --adopt is used"),
+        ("mip", "neither --endpoint nor --adopt is used"),
         ("--key lungs", "neither --endpoint nor --adopt is used"),
         ("--endpoint lungs --adopt", "--endpoint and --adopt are two steps"),
         ("--adopt --key lungs", "--key has no effect with --adopt"),
