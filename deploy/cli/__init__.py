@@ -5,6 +5,7 @@ setup_commands, github_commands, emulator_commands        the commands, a module
 options, output, command_help   shared options; the output formats (-o); `--help`
 runner                     how a command runs: progress, confirmation, errors, exit code
 console, signals           printing; Ctrl-C and SIGTERM
+context, completion        the folder and the environment of a command; completion in the shell
 github_actions             annotations, outputs and summaries in a job of GitHub Actions
 """
 
@@ -20,6 +21,7 @@ from deploy.cli import (
     call_commands,
     command_help,
     console,
+    context,
     deploy_commands,
     emulator_commands,
     github_commands,
@@ -53,7 +55,6 @@ for panel, function, example, docs in (
     (_INSPECT, inspect_commands.explain, "explain AML310", "docs/errors.md"),
     (_SET_UP, setup_commands.init, "init --template own-model", "docs/start.md"),
     (_SET_UP, setup_commands.import_, "import -e dev --endpoint my-endpoint", "README.md"),
-    (_SET_UP, setup_commands.adopt, "adopt -e dev mip", "README.md"),
     (_SET_UP, setup_commands.schema, "schema pipeline", "README.md"),
 ):
     command_help.add(app, function, f"amldeploy {example}", docs, panel=panel)
@@ -73,11 +74,16 @@ def _print_version(requested: bool) -> None:
 
 @app.callback()
 def _options(
-    version: Annotated[
+    version: Annotated[  # noqa: ARG001 its callback prints it
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
+    folders: Annotated[
+        list[str] | None,
+        typer.Option("-C", metavar="DIR", help="Run as if started in DIR; relative paths start there."),
+    ] = None,
 ) -> None:
     """Deploy Azure ML online endpoints from YAML files. Try it with the emulator: amldeploy apply -e local"""
+    context.enter(folders or ())
 
 
 @functools.cache

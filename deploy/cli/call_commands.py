@@ -7,13 +7,16 @@ from typing import Annotated, Any
 
 import typer
 
-from deploy.cli import console, output, runner
-from deploy.cli.options import Environment, Format
+from deploy.cli import completion, console, output, runner
+from deploy.cli.options import Environment, Format, Slot
 from deploy.cli.output import Output, View
 from deploy.errors import Exit, UsageError
 
 Endpoint = Annotated[
-    str | None, typer.Argument(metavar="KEY", help="Endpoint; may be omitted if the environment has only one.")
+    str | None,
+    typer.Argument(
+        metavar="KEY", help="Endpoint; may be omitted if the environment has only one.", autocompletion=completion.keys
+    ),
 ]
 
 
@@ -29,9 +32,7 @@ def invoke(
     request_file: Annotated[
         Path | None, typer.Option("--request-file", metavar="FILE", help="JSON file to send as the whole request.")
     ] = None,
-    slot: Annotated[
-        str | None, typer.Option("--slot", metavar="DEPLOYMENT", help="Deployment; omit for the live one.")
-    ] = None,
+    slot: Slot = None,
     save: Annotated[
         Path | None, typer.Option("--save", metavar="FOLDER", help="Save the pictures and the JSON of the answer here.")
     ] = None,

@@ -11,9 +11,29 @@ from typing import Any
 import typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup
 
+from deploy.cli import context
+
 
 class Command(TyperCommand):
-    """A command that lists its arguments by their metavar, without Python types."""
+    """A command that lists its arguments by their metavar, without Python types, and checks where its environment is
+    from: one -e, or the environment variable except for commands that delete.
+    """
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        words = list(args)
+        rest: list[str] = super().parse_args(ctx, args)
+        option: Any = next((p for p in self.params if p.name in ("environment", "environments")), None)
+        if option is None or ctx.resilient_parsing:
+            return rest
+        _, _, order = self.make_parser(ctx).parse_args(words[:])
+        if not option.multiple and order.count(option) > 1:
+            context.refuse_several(words)
+        source: Any = ctx.get_parameter_source(option.name)
+        if source is not None and source.name == "ENVIRONMENT":
+            name = ctx.params[option.name]
+            deleting = "--prune" if ctx.params.get("prune") else "" if option.show_envvar else ctx.info_name
+            context.use_variable(name if option.multiple else [name], deleting)
+        return rest
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         parameters = self.get_params(ctx)

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deploy.cli import console, github_actions, output, runner
+from deploy.cli import completion, console, context, github_actions, output, runner
 from deploy.cli.options import (
     AllowExposure,
     AllowRolledBack,
+    DeletingEnvironment,
     Endpoints,
     Environment,
     Events,
@@ -120,7 +121,9 @@ def apply(
     arguments: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="PLANFILE|KEY", help="A plan file from plan --out, or endpoint keys. Default: all endpoints."
+            metavar="PLANFILE|KEY",
+            help="A plan file from plan --out, or endpoint keys. Default: all endpoints.",
+            autocompletion=completion.keys,
         ),
     ] = None,
     environment: OptionalEnvironment = None,
@@ -137,7 +140,13 @@ def apply(
     prune: Prune = False,
 ) -> None:
     """Deploy an environment, or a saved plan."""
-    file = runner.run(lambda commands, project: commands.plan_file(project, environment, arguments or ()))
+    default = context.is_from_variable()
+    file = runner.run(
+        lambda commands, project: commands.plan_file(project, environment, arguments or (), is_default=default)
+    )
+    if file and default:
+        context.ignore_variable()
+        environment = None
     endpoints = (arguments or [])[1 if file else 0 :]
     flags = {"cleanup": cleanup, "allow_rolled_back": allow_rolled_back, "allow_exposure": allow_exposure}
     flags |= {"prune": prune}
@@ -155,7 +164,7 @@ def apply(
 
 
 def teardown(
-    environment: Environment,
+    environment: DeletingEnvironment,
     endpoints: Endpoints = None,
     output_format: Format = Output.TEXT,
     yes: Yes = False,
@@ -196,7 +205,10 @@ def rollback(
 
 def force_unlock(
     environment: Environment,
-    endpoint: Annotated[str, typer.Argument(metavar="NAME", help="Endpoint: its key, or its name in Azure.")],
+    endpoint: Annotated[
+        str,
+        typer.Argument(metavar="NAME", help="Endpoint: its key, or its name in Azure.", autocompletion=completion.keys),
+    ],
     lock_id: Annotated[str, typer.Argument(metavar="LOCK_ID", help="Lock id, as status and exit code 8 show it.")],
 ) -> None:
     """End the lock of a run that hangs. That run stops at its next change."""

@@ -19,7 +19,6 @@ from deploy.cli.output import Output, View
 from deploy.errors import UsageError
 
 app = command_help.group("emulator", "Run a local emulator of Azure ML.")
-_STATE = Path(".amldeploy")
 _POWERSHELL_QUOTE = re.compile("['\u2018-\u201b]")
 
 
@@ -39,7 +38,7 @@ class Shell(StrEnum):
 
 
 def start(
-    state: State = _STATE,
+    state: State,
     port: Annotated[
         int, typer.Option("--port", metavar="PORT", min=0, max=65535, help="Port on 127.0.0.1; 0 for a free one.")
     ] = 0,
@@ -75,14 +74,14 @@ def start(
         console.print_message('Connect other programs with: eval "$(amldeploy emulator env)"')
 
 
-def stop(state: State = _STATE, output_format: Format = Output.TEXT) -> None:
+def stop(state: State, output_format: Format = Output.TEXT) -> None:
     """Stop the emulator. Its data stays."""
     _find(state)
     stopped = runner.run_emulator(lambda emulator: emulator.stop(state))
     _show("The emulator is stopped." if stopped else "No emulator was running.", {"stopped": stopped}, output_format)
 
 
-def status(state: State = _STATE, output_format: Format = Output.TEXT) -> None:
+def status(state: State, output_format: Format = Output.TEXT) -> None:
     """Show whether the emulator runs, and its URL."""
     running = _find(state)
     text = f"The emulator runs at {running.url} (pid {running.pid})." if running else "No emulator is running."
@@ -92,7 +91,7 @@ def status(state: State = _STATE, output_format: Format = Output.TEXT) -> None:
 
 
 def env(
-    state: State = _STATE,
+    state: State,
     shell: Annotated[Shell, typer.Option("--shell", help="Language of the output.")] = Shell.SH,
     output_format: Format = Output.TEXT,
 ) -> None:
@@ -105,7 +104,7 @@ def env(
     _show("\n".join(assignment(shell, name, value) for name, value in values.items()), values, output_format)
 
 
-def reset(state: State = _STATE, output_format: Format = Output.TEXT) -> None:
+def reset(state: State, output_format: Format = Output.TEXT) -> None:
     """Reset the data to the world file, or to the default world."""
     broken = runner.run_emulator(lambda emulator: emulator.reset(state))
     if broken is not None:
@@ -116,7 +115,7 @@ def reset(state: State = _STATE, output_format: Format = Output.TEXT) -> None:
 
 
 def clock(
-    state: State = _STATE,
+    state: State,
     advance: Annotated[
         str | None,
         typer.Option("--advance", metavar="TIME", help="Move the clock forward, for example 90m, 24h or 7d."),
@@ -140,7 +139,7 @@ def clock(
 
 
 def requests(
-    state: State = _STATE,
+    state: State,
     mutating: Annotated[bool, typer.Option("--mutating", help="Only mutating requests.")] = False,
     after: Annotated[
         int, typer.Option("--after", metavar="NUMBER", min=0, help="Only requests after this number.")
@@ -153,7 +152,7 @@ def requests(
 
 
 def scoring(
-    state: State = _STATE,
+    state: State,
     python: Annotated[
         str | None, typer.Option("--python", metavar="FILE", help="Python for score.py; that of amldeploy by default.")
     ] = None,

@@ -13,6 +13,7 @@ from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING, TextIO
 
+from deploy.cli import context
 from deploy.errors import DeployError, Place, Refused
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def _places(environment: str) -> Mapping[str, Place]:
     from deploy import commands
 
     try:
-        return commands.entry_places(commands.Project(), environment)
+        return commands.entry_places(commands.Project(context.project_root()), environment)
     except DeployError:
         return {}
 
@@ -106,8 +107,8 @@ def _prefix() -> str:
     if not workspace:
         return ""
     try:
-        inside = Path.cwd().relative_to(Path(workspace).resolve()).as_posix()
-    except (ValueError, OSError):
+        inside = context.project_root().resolve().relative_to(Path(workspace).resolve()).as_posix()
+    except (ValueError, OSError, DeployError):
         return ""
     return "" if inside == "." else f"{inside}/"
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, TextIO
 
 import typer
 
-from deploy.cli import console, output, runner
+from deploy.cli import completion, console, output, runner
 from deploy.cli.deploy_commands import code_block
 from deploy.cli.options import (
     Endpoints,
@@ -19,6 +19,7 @@ from deploy.cli.options import (
     Format,
     PlainFormat,
     Regions,
+    Slot,
     StatusEnvironments,
     StatusFormat,
     hours_of,
@@ -120,10 +121,10 @@ def _view(rows: Sequence[Any], out: TextIO, environment: str) -> View:
 
 def logs(
     environment: Environment,
-    endpoint: Annotated[str, typer.Argument(metavar="KEY", help="Endpoint of the environment.")],
-    slot: Annotated[
-        str | None, typer.Option("--slot", metavar="DEPLOYMENT", help="Deployment; omit for the live one.")
-    ] = None,
+    endpoint: Annotated[
+        str, typer.Argument(metavar="KEY", help="Endpoint of the environment.", autocompletion=completion.keys)
+    ],
+    slot: Slot = None,
     lines: Annotated[
         int, typer.Option("--lines", metavar="NUMBER", min=1, max=5000, help="Last lines of each container.")
     ] = 100,
@@ -166,7 +167,10 @@ def doctor(
 
 
 def explain(
-    code: Annotated[str | None, typer.Argument(metavar="CODE", help="Error code; omit to list all.")] = None,
+    code: Annotated[
+        str | None,
+        typer.Argument(metavar="CODE", help="Error code; omit to list all.", autocompletion=completion.codes),
+    ] = None,
     output_format: Format = Output.TEXT,
 ) -> None:
     """Explain an error code and how to fix it."""

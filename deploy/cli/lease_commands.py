@@ -10,9 +10,9 @@ import typer
 
 from deploy.cli import command_help, console, github_actions, output, runner, signals
 from deploy.cli.options import (
+    DeletingEnvironments,
     Endpoints,
     Environment,
-    Environments,
     Events,
     Format,
     Jobs,
@@ -28,7 +28,7 @@ app = command_help.group("lease", "Renew, delete and recreate endpoints on share
 
 
 def reap(
-    environments: Environments,
+    environments: DeletingEnvironments,
     within: Annotated[
         str | None,
         typer.Option("--within", metavar="TIME", help="Also leases that end within this time, for example 24h."),

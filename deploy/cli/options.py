@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from deploy.cli import completion, context
 from deploy.cli.output import Output, StatusOutput, TextOrJson
 from deploy.errors import UsageError
 
@@ -15,17 +16,51 @@ _OUTPUT = "-o", "--output"
 _OUTPUT_HELP = "Output format."
 _ENVIRONMENT_HELP = "File in environments/, without .yml."
 
-Environment = Annotated[str, typer.Option(*_ENVIRONMENT, metavar="NAME", help=_ENVIRONMENT_HELP)]
-Environments = Annotated[
-    list[str], typer.Option(*_ENVIRONMENT, metavar="NAME", help=f"{_ENVIRONMENT_HELP} Repeatable.")
+_ENVIRONMENT_SOURCES: dict[str, Any] = {"envvar": context.VARIABLE, "autocompletion": completion.environments}
+
+Environment = Annotated[
+    str, typer.Option(*_ENVIRONMENT, metavar="NAME", help=_ENVIRONMENT_HELP, **_ENVIRONMENT_SOURCES)
+]
+DeletingEnvironment = Annotated[
+    str,
+    typer.Option(*_ENVIRONMENT, metavar="NAME", help=_ENVIRONMENT_HELP, **_ENVIRONMENT_SOURCES, show_envvar=False),
+]
+"""Of a command that deletes: the environment variable is refused, see command_help.Command."""
+DeletingEnvironments = Annotated[
+    list[str],
+    typer.Option(
+        *_ENVIRONMENT,
+        metavar="NAME",
+        help=f"{_ENVIRONMENT_HELP} Repeatable.",
+        **_ENVIRONMENT_SOURCES,
+        show_envvar=False,
+    ),
 ]
 StatusEnvironments = Annotated[
-    list[str], typer.Option(*_ENVIRONMENT, metavar="NAME", help=f"{_ENVIRONMENT_HELP} Repeatable with -o html.")
+    list[str],
+    typer.Option(
+        *_ENVIRONMENT, metavar="NAME", help=f"{_ENVIRONMENT_HELP} Repeatable with -o html.", **_ENVIRONMENT_SOURCES
+    ),
 ]
 OptionalEnvironment = Annotated[
-    str | None, typer.Option(*_ENVIRONMENT, metavar="NAME", help=f"{_ENVIRONMENT_HELP} Omit with a plan file.")
+    str | None,
+    typer.Option(
+        *_ENVIRONMENT,
+        metavar="NAME",
+        help=f"{_ENVIRONMENT_HELP} Omit with a plan file.",
+        **_ENVIRONMENT_SOURCES,
+    ),
 ]
-Endpoints = Annotated[list[str] | None, typer.Argument(metavar="KEY", help="Endpoint keys. Default: all endpoints.")]
+Endpoints = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="KEY", help="Endpoint keys. Default: all endpoints.", autocompletion=completion.keys),
+]
+Slot = Annotated[
+    str | None,
+    typer.Option(
+        "--slot", metavar="DEPLOYMENT", help="Deployment; omit for the live one.", autocompletion=completion.slots
+    ),
+]
 Format = Annotated[Output, typer.Option(*_OUTPUT, help=_OUTPUT_HELP)]
 PlainFormat = Annotated[TextOrJson, typer.Option(*_OUTPUT, help=_OUTPUT_HELP)]
 StatusFormat = Annotated[StatusOutput, typer.Option(*_OUTPUT, help=_OUTPUT_HELP)]
@@ -53,7 +88,16 @@ Regions = Annotated[
 LockTimeout = Annotated[
     str, typer.Option("--lock-timeout", metavar="TIME", help="Wait so long for another run: 90s, 10m. Default: 0s.")
 ]
-State = Annotated[Path, typer.Option("--state", metavar="FOLDER", help="Folder with the emulator's data.")]
+State = Annotated[
+    Path,
+    typer.Option(
+        "--state",
+        metavar="FOLDER",
+        help="Folder with the emulator's data.",
+        default_factory=context.state_folder,
+        show_default=".amldeploy in the project",
+    ),
+]
 
 
 def regions_of(text: str) -> list[str]:

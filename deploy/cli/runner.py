@@ -12,14 +12,13 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 import typer
 
-from deploy.cli import console, github_actions, output, signals
+from deploy.cli import console, context, github_actions, output, signals
 from deploy.cli.options import seconds_of
 from deploy.cli.output import View
 from deploy.errors import DeployError, Exit, Place, Problem, Refused, SpecError, UsageError
@@ -53,13 +52,18 @@ class Invocation:
         return {"teardown": "tear down", "rollback": "roll back"}.get(self.command, self.command)
 
 
-def run(work: Callable[[ModuleType, Any], T]) -> T:
-    """The result of `work(deploy.commands, project)`. What libraries print is discarded."""
+def run(work: Callable[[ModuleType, Any], T], root: Path | None = None) -> T:
+    """The result of `work(deploy.commands, project)`. What libraries print is discarded.
+
+    `root`: the folder of the project; found from the current folder if it is None.
+    """
     from deploy import commands
 
     err = sys.stderr
     project = commands.Project(
-        on_secret=github_actions.masker(err), on_note=lambda text: print(text, file=err, flush=True)
+        context.project_root() if root is None else root,
+        on_secret=github_actions.masker(err),
+        on_note=lambda text: print(text, file=err, flush=True),
     )
     with _silenced():
         return work(commands, project)
@@ -99,7 +103,9 @@ def run_with_progress(invocation: Invocation, work: Callable[[ModuleType, dict[s
     events, append = invocation.events, invocation.append_events
     with progress.open_progress(err, **style, events=events, append_events=append) as emit, _silenced():
         project = commands.Project(
-            on_secret=github_actions.masker(err), on_note=lambda text: emit(Event(EventKind.NOTE, text=text))
+            context.project_root(),
+            on_secret=github_actions.masker(err),
+            on_note=lambda text: emit(Event(EventKind.NOTE, text=text)),
         )
         arguments: dict[str, Any] = {"project": project, "name": invocation.environment, "emit": emit}
         arguments["only"] = invocation.arguments
@@ -204,8 +210,7 @@ def exit_code(work: Callable[[], object]) -> int:
             UsageError("read the command line", error.format_message(), f"See {command} --help", code="AML648")
         )
     except (typer.Abort, KeyboardInterrupt) as stop:
-        words = [word for word in sys.argv[1:3] if word != "lease"]
-        console.print_message(signals.message(next(iter(words), ""), _option("-e", "--environment")))
+        console.print_message(signals.message(_command_name(sys.argv[1:]), context.environment_name(sys.argv)))
         return signals.exit_code(stop)
     except OSError as error:
         cure = "Check that the path is correct and that you can write to it"
@@ -222,21 +227,22 @@ def report_error(error: DeployError, *, in_result: bool = False) -> int:
     from deploy import reporter
 
     view = View(lambda: str(error), lambda: reporter.error_json(error), lambda: reporter.error_markdown(error))
-    if (output_format := _option("-o", "--output")) in output.ERROR_FORMATS and not in_result:
+    output_format = next(iter(context.option_values(sys.argv, "-o", "--output")), "")
+    if output_format in output.ERROR_FORMATS and not in_result:
         output.show(view, output_format, done=True)
     console.print_message(reporter.error_text(error, **console.layout(sys.stderr)).rstrip("\n"))
-    github_actions.report_error(error, _option("-e", "--environment"))
+    for hint in context.hints(error):
+        console.print_message(hint)
+    github_actions.report_error(error, context.environment_name(sys.argv))
     return error.exit
 
 
-def _option(short: str, long: str) -> str:
-    """The value of an option, also when the command line is invalid; empty when it is missing."""
-    for word, after in pairwise([*sys.argv, ""]):
-        if word in (short, long):
-            return after
-        if word.startswith((short, f"{long}=")):
-            return word.removeprefix(f"{long}=").removeprefix(short)
-    return ""
+def _command_name(words: Sequence[str]) -> str:
+    """The command of a command line, without global options and the group `lease`; `adopt` for import --adopt."""
+    folders = {at + 1 for at, word in enumerate(words) if word == "-C"}
+    names = [w for at, w in enumerate(words) if not w.startswith("-") and at not in folders and w != "lease"]
+    name = next(iter(names), "")
+    return "adopt" if name == "import" and "--adopt" in words else name
 
 
 @contextlib.contextmanager

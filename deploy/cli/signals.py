@@ -14,7 +14,7 @@ from types import FrameType
 from deploy.errors import Exit, Terminated
 
 _CHANGING = frozenset({"adopt", "apply", "reap", "renew", "restore", "rollback", "teardown"})
-"""Commands that start operations in Azure."""
+"""Commands that start operations in Azure; `adopt` is import --adopt."""
 _LEASE = frozenset({"reap", "renew", "restore"})
 """Those of the group `lease`."""
 _REPEAT = 2.0
@@ -32,7 +32,8 @@ def message(command: str, environment: str | None = None, arguments: Sequence[st
         return "Interrupted."
     options = [*(["-e", environment] if environment else []), *(["--yes"] if command == "reap" else [])]
     group = ["lease"] if command in _LEASE else []
-    again = shlex.join(["amldeploy", *group, command, *options, *arguments])
+    words = ["import", "--adopt"] if command == "adopt" else [*group, command]
+    again = shlex.join(["amldeploy", *words, *options, *arguments])
     return f"Interrupted. Started operations continue in Azure. To finish, run the same command again: {again}"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from deploy.commands.project import Project, check_emulator, read_facts_with_sib
 from deploy.commands.result import Approve, Result, run_plan, with_status
 from deploy.config import reader, selection, validation
 from deploy.domain.plan import Plan
+from deploy.errors import SpecError
 from deploy.execution.executor import Emit
 from deploy.execution.progress import Event, EventKind
 from deploy.planning import plan_check, planner
@@ -83,9 +85,14 @@ def apply(
         return replace(result, idle=idle, codes=codes_after(cloud, current, result))
 
 
-def plan_file(project: Project, name: str | None, arguments: Sequence[str]) -> Path | None:
-    """The plan file among the arguments: the first one, if it is a file and not an endpoint of environment `name`."""
+def plan_file(project: Project, name: str | None, arguments: Sequence[str], *, is_default: bool = False) -> Path | None:
+    """The plan file among the arguments: the first one, if it is a file and not an endpoint of environment `name`.
+
+    `is_default`: the command line does not name the environment, so a plan file needs no valid one.
+    """
     if not arguments or not Path(arguments[0]).is_file():
         return None
-    keys = validation.survey_environment(reader.read_environment(project.root, name)).entries if name else ()
-    return None if arguments[0] in keys else Path(arguments[0])
+    with suppress(SpecError) if is_default else nullcontext():
+        keys = validation.survey_environment(reader.read_environment(project.root, name)).entries if name else ()
+        return None if arguments[0] in keys else Path(arguments[0])
+    return Path(arguments[0])

@@ -65,5 +65,13 @@ def _code(cloud: Cloud, spec: EndpointSpec, uri: str, auth_mode: str, sent: Inpu
         request=shlex.join([*command, "--print-request"]) if known else "",
         token=token,
         deployment=slot or "",
-        ca=os.path.relpath(cloud.ca, cloud.root) if cloud.ca else "",
+        ca=_path(cloud.ca) if cloud.ca else "",
     )
+
+
+def _path(file: str) -> str:
+    """The path from the current folder, where the code will run; absolute on another drive of Windows."""
+    try:
+        return os.path.relpath(file)
+    except ValueError:
+        return file

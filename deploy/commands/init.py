@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from deploy.commands.project import Project
 from deploy.config import reader, starter
+from deploy.config.project_folder import ENVIRONMENTS
 from deploy.documents import yaml12
 from deploy.documents.local_paths import local_paths
 from deploy.documents.locations import TEMPLATES, did_you_mean
@@ -25,6 +26,8 @@ class Initialized:
     written: Sequence[str]
     kept: Sequence[str]
     notes: Sequence[str] = ()
+    key: str = ""
+    """The endpoint of the environment local with the template; `KEY` if none has it; empty if there is only one."""
 
 
 def init(
@@ -54,10 +57,13 @@ def init(
         if name in environments:
             writing.kept.append(environments[name])
         elif name == "local" or not set(environments) - {"local"}:
-            writing.file(f"{reader.ENVIRONMENTS}/{name}.yml", starter.environment_file(name, names))
-    if (template or source) and "local" in environments:
-        notes += _unused(project, environments["local"], names[0])
-    return Initialized(writing.written, writing.kept, notes)
+            writing.file(f"{ENVIRONMENTS}/{name}.yml", starter.environment_file(name, names))
+    entries = _local_entries(project)
+    key = next((key for key, used in entries.items() if used == names[0]), "KEY")
+    if (template or source) and entries and key == "KEY" and "local" in environments:
+        entry = f"{starter.key_of(names[0])}: {{template: {names[0]}}}"
+        notes.append(f"{environments['local']} does not use {names[0]}. Add below endpoints: {entry}")
+    return Initialized(writing.written, writing.kept, notes, key if len(entries) > 1 else "")
 
 
 def write_schemas(folder: Path) -> list[str]:
@@ -123,17 +129,13 @@ def _workflow(writing: _Writing) -> list[str]:
     return [f"{found} by the repository and the full commit SHA of amldeploy that your workflows call"]
 
 
-def _unused(project: Project, file: str, template: str) -> list[str]:
-    """A note if the existing file of the environment local has no entry for the template."""
+def _local_entries(project: Project) -> dict[str, str]:
+    """Key -> template of the endpoints in the environment local; empty if its file is invalid."""
     try:
         entries = reader.read_environment(project.root, "local").value.get("endpoints") or {}
+        return {str(key): str(entry.get("template")) for key, entry in entries.items() if isinstance(entry, dict)}
     except (SpecError, AttributeError):
-        return []
-    if any(isinstance(entry, dict) and entry.get("template") == template for entry in entries.values()):
-        return []
-    return [
-        f"{file} does not use {template}. Add below endpoints: {starter.key_of(template)}: {{template: {template}}}"
-    ]
+        return {}
 
 
 class _Writing:

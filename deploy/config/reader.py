@@ -10,11 +10,11 @@ import re
 from functools import cache
 from pathlib import Path
 
+from deploy.config.project_folder import ENVIRONMENTS
 from deploy.documents import yaml12
 from deploy.documents.locations import TEMPLATES, Source, TemplateFiles, did_you_mean
 from deploy.errors import Place, Problem, SpecError
 
-ENVIRONMENTS = "environments"
 SIZE = 2**20
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 _YAML = (".yml", ".yaml")

@@ -76,6 +76,6 @@ def entry(spec: EndpointSpec) -> str:
 
 def adopt_command(spec: EndpointSpec, *owners: str) -> str:
     """The command that adopts resources with these owner tags; an empty tag is ignored."""
-    return f"amldeploy adopt -e {entry(spec)}" + "".join(
+    return f"amldeploy import --adopt -e {entry(spec)}" + "".join(
         f" --from {shlex.quote(sanitize(tag))}" for tag in owners if tag
     )

@@ -56,7 +56,7 @@ def plan_adoption(
 
 _UNREAD = (
     "Role assignments cannot be read: their descriptions are not changed. "
-    "Run adopt again with Reader on the resource group."
+    "Run import --adopt again with Reader on the resource group."
 )
 
 

@@ -54,7 +54,7 @@ class Orphan:
     def command(self) -> str:
         """The command that deletes or adopts it; empty if it has the protect tag."""
         if self.adopt_as:
-            return f"amldeploy adopt -e {self.environment} {self.adopt_as}"
+            return f"amldeploy import --adopt -e {self.environment} {self.adopt_as}"
         return "" if self.has_protect_tag else prune_command(self.environment)
 
     @property

@@ -344,7 +344,7 @@ def test_a_renamed_key_is_adopted(world: World) -> None:
     world.apply()
     before = everything(world)
     entries(world, "new", release="2")
-    with pytest.raises(Refused, match="adopt it first: amldeploy adopt -e law new"):
+    with pytest.raises(Refused, match="adopt it first: amldeploy import --adopt -e law new"):
         prune(world)
     entries(world, "new")
     done = commands.adopt(world.project, "law", ["new"], emit=world.watch, **QUIET)

@@ -125,6 +125,6 @@ def test_another_owner_is_named_with_the_adopt_command(world: World) -> None:
     text = (world.project.root / "environments" / "law.yml").read_text()
     (world.project.root / "environments" / "other.yml").write_text(text.replace("release: '1'", "release: 2"))
     with pytest.raises(
-        Refused, match=r"AML230 .* is managed by law/mip\. .*amldeploy adopt -e other mip --from law/mip"
+        Refused, match=r"AML230 .* is managed by law/mip\. .*amldeploy import --adopt -e other mip --from law/mip"
     ):
         commands.plan(world.project, "other")

@@ -163,7 +163,7 @@ def test_a_renamed_key_and_a_renamed_file_follow_with_adopt(two: Two) -> None:
         two.write(two.theirs, "theirs", name=name, key=key, release="2")
         with pytest.raises(Refused) as refused:
             commands.plan(two.theirs.project, name)
-        assert f"amldeploy adopt -e {name} {key} --from {before}" in str(refused.value)
+        assert f"amldeploy import --adopt -e {name} {key} --from {before}" in str(refused.value)
         two.write(two.theirs, "theirs", name=name, key=key)
         assert failures(commands.adopt(two.theirs.project, name, [key], owners=[before], **quiet())) == []
         assert [step for step in commands.plan(two.theirs.project, name).steps if step.changes] == []

@@ -81,7 +81,7 @@ def install(wheel: Path, python: str, folder: Path) -> Path:
 
 
 def test_a_new_project_needs_only_the_wheel(wheel: Path, tmp_path: Path, installed: str) -> None:
-    """init and apply in an empty folder, without this checkout."""
+    """init, apply and invoke in an empty folder, without this checkout."""
     package, folder = tmp_path / "package", tmp_path / "project"
     folder.mkdir()
     if installed == "unpacked":
@@ -96,3 +96,4 @@ def test_a_new_project_needs_only_the_wheel(wheel: Path, tmp_path: Path, install
     assert "written  environments/local.yml" in run([*command, "init"], folder, **variables)
     assert "100 %  Succeeded" in run([*command, "apply", "-e", "local"], folder, **variables)
     assert time.monotonic() - start < 30
+    assert "2 masks" in run([*command, "invoke", "-e", "local"], folder, **variables)

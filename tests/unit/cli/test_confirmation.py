@@ -98,7 +98,8 @@ def test_a_hint_names_the_flag_where_a_command_would_ask(
     imported = capsys.readouterr().err
 
     yes = " --yes" if is_asked else ""
-    for text, command in ((planned, f"amldeploy apply -e {name} mip"), (imported, f"amldeploy adopt -e {name} mip")):
+    adopt = f"amldeploy import --adopt -e {name} mip"
+    for text, command in ((planned, f"amldeploy apply -e {name} mip"), (imported, adopt)):
         (line,) = [line for line in text.splitlines() if command in line]
         assert line.endswith(command + yes)
 

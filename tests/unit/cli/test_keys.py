@@ -134,7 +134,7 @@ def test_a_key_of_an_unmanaged_endpoint_is_not_replaced(amldeploy: ForkServer, p
     assert ran.returncode == 4
     words = " ".join(ran.stderr.split())
     assert "AML230 cannot rotate the keys of mip: mip-papdf is managed by local/mip" in words
-    assert "Adopt it first: amldeploy adopt -e other mip --from local/mip" in words
+    assert "Adopt it first: amldeploy import --adopt -e other mip --from local/mip" in words
     assert _sent(project) == before
 
 

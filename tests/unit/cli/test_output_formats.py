@@ -154,7 +154,7 @@ def test_init_prints_json(amldeploy: ForkServer, tmp_path: Path) -> None:
     assert ran.stderr == ""
     text = amldeploy.run(tmp_path, "init")
     assert text.stdout.splitlines()[0] == "kept     templates/medimageparse"
-    assert text.stderr == "Next: amldeploy apply -e local\n"
+    assert text.stderr == "Next: amldeploy apply -e local, then amldeploy invoke -e local\n"
 
 
 def test_schemas_are_written(amldeploy: ForkServer, tmp_path: Path) -> None:
@@ -203,6 +203,13 @@ def test_a_group_lists_each_command_in_one_line(path: tuple[str, ...]) -> None:
 
     assert listed
     assert [line for line in listed if "..." in line or not line.endswith(".")] == []
+
+
+def test_help_lists_at_most_twenty_commands() -> None:
+    """More is not read. A new command goes into a group, or becomes an option of one that exists."""
+    listed = re.findall(r"^  [a-z]", HELPS[()].partition("-h, --help")[2], re.MULTILINE)
+
+    assert 10 < len(listed) <= 20
 
 
 def test_commands_are_grouped() -> None:

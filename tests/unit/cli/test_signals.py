@@ -50,6 +50,7 @@ def test_exit_codes() -> None:
     [
         ("teardown", ["mip"], "amldeploy teardown -e prod mip"),
         ("renew", [], "amldeploy lease renew -e prod"),
+        ("adopt", ["mip"], "amldeploy import --adopt -e prod mip"),
         ("reap", [], "amldeploy lease reap -e prod --yes"),
         ("restore", ["kept/a b"], "amldeploy lease restore -e prod 'kept/a b'"),
     ],
@@ -81,3 +82,19 @@ def test_an_early_interruption_names_the_whole_command(
         monkeypatch.setattr("sys.argv", ["amldeploy", *words])
         assert runner.exit_code(interrupted) == Exit.INTERRUPTED
         assert capsys.readouterr().err.endswith(f"run the same command again: amldeploy {' '.join(words)}\n")
+
+
+@pytest.mark.parametrize(
+    ("line", "command"),
+    [
+        ("apply -e prod", "apply"),
+        ("-C folder apply -e prod", "apply"),
+        ("-C a -C b lease reap -e prod", "reap"),
+        ("import -e prod --endpoint x", "import"),
+        ("import -e prod --adopt", "adopt"),
+        ("", ""),
+    ],
+)
+def test_the_interrupted_command_is_found(line: str, command: str) -> None:
+    """On the command line, before it is parsed."""
+    assert runner._command_name(line.split()) == command

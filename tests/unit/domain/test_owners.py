@@ -45,7 +45,7 @@ def test_two_projects_with_the_same_file_and_key_are_two_owners() -> None:
 
 def test_the_command_names_the_owner_and_is_safe_to_paste() -> None:
     """The tag is remote text: a shell takes it as one word, whatever it says."""
-    assert adopt_command(spec(), "") == "amldeploy adopt -e test mip"
-    assert adopt_command(spec(), "imaging/prod/mip") == "amldeploy adopt -e test mip --from imaging/prod/mip"
+    assert adopt_command(spec(), "") == "amldeploy import --adopt -e test mip"
+    assert adopt_command(spec(), "imaging/prod/mip") == "amldeploy import --adopt -e test mip --from imaging/prod/mip"
     assert shlex.split(adopt_command(spec(), "x; reboot"))[-2:] == ["--from", "x; reboot"]
     assert owner_in_words({"tags": {OWNER_TAG: OWNER}}) == "is managed by test/mip"

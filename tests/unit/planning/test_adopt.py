@@ -48,7 +48,7 @@ def test_another_owner_is_named_with_the_command_that_adopts() -> None:
     assert [(where, code) for where, code, _ in found] == [
         ("endpoint/mip", "AML224"), ("deployment/mip/blue", "AML224"), ("role/mip/r1", "AML224"),
     ]  # fmt: skip
-    assert {cure.rpartition(": ")[2] for *_, cure in found} == {f"amldeploy adopt -e test mip --from {OTHER}"}
+    assert {cure.rpartition(": ")[2] for *_, cure in found} == {f"amldeploy import --adopt -e test mip --from {OTHER}"}
 
 
 def test_tags_and_marks_move_and_nothing_else() -> None:
@@ -104,7 +104,7 @@ def test_unreadable_roles_are_a_note() -> None:
 def test_what_another_entry_manages_is_left_and_named(owner: str) -> None:
     """The same files: a note with the command. Other files: refused, with the same command."""
     same = planner.plan_release(ENVIRONMENT, [spec()], {"mip": theirs(owner)})
-    command = f"amldeploy adopt -e test mip --from {owner}"
+    command = f"amldeploy import --adopt -e test mip --from {owner}"
     assert [step for step in same.steps if step.changes] == []
     assert same.notes == (f"endpoint mip-ab is managed by {owner} and will not be changed; adopt it with: {command}",)
     with pytest.raises(Refused) as refused:

@@ -66,9 +66,9 @@ def test_the_name_of_an_entry_is_adopted() -> None:
     [found] = find(body("mip-ab", "test/old"), body("mip-ab-00abc", "test/old"), entry=shared)
 
     assert (found.name, found.can_be_deleted) == ("mip-ab-00abc", False)
-    assert found.command == "amldeploy adopt -e test mip"
+    assert found.command == "amldeploy import --adopt -e test mip"
     assert planning.notes([found])[0].endswith(
-        "it has a name of entry mip; adopt it with: amldeploy adopt -e test mip."
+        "it has a name of entry mip; adopt it with: amldeploy import --adopt -e test mip."
     )
 
 
