@@ -18,6 +18,7 @@ The packages, in the order of `amldeploy apply -e local`:
     reporter      plan, report, status and errors -> text, Markdown, JSON, HTML
 
     api           the same commands as Python functions, without a terminal
+    pytest_plugin a fixture with an emulator, for the tests of other projects
 
 What these packages use:
 
