@@ -87,7 +87,7 @@ def _saved(plan_file: Path | Plan) -> Plan:
     """The plan of a file. A plan in memory is reduced to what a file has, so that the same is compared and applied."""
     if isinstance(plan_file, Plan):
         return reporter.plan_load(reporter.plan_dump(plan_file))
-    return reporter.plan_load(plan_file.read_text(errors="replace"), str(plan_file))
+    return reporter.plan_load(plan_file.read_text(encoding="utf-8", errors="replace"), str(plan_file))
 
 
 def plan_file(project: Project, name: str | None, arguments: Sequence[str]) -> Path | None:
