@@ -1,5 +1,7 @@
 """amldeploy: deploy Azure ML online endpoints from YAML files.
 
+    from deploy import plan, apply, status, rollback, teardown, invoke    # the Python API: api.py, docs/python.md
+
 The files describe the desired endpoints. Azure contains the existing ones. The planner lists the steps between the two.
 The executor runs them, one remote call each, and reports. There is no state file: every run reads Azure again.
 
@@ -14,6 +16,9 @@ The packages, in the order of `amldeploy apply -e local`:
     steps         one module for each step type: what exists, which steps lead to what is desired, how to run one
     execution     plan -> report: the only loop over steps, the only place that retries a step; progress
     reporter      plan, report, status and errors -> text, Markdown, JSON, HTML
+
+    api           the same commands as Python functions, without a terminal
+    pytest_plugin a fixture with an emulator, for the tests of other projects
 
 What these packages use:
 
@@ -33,3 +38,49 @@ Teardown, rollback and rescue are plans, too, for the same executor.
 Every run reads Azure, so a plan takes as long as a few requests, and a step that needs a fact reads it. In return no
 state file can be lost or wrong, and a killed run loses nothing.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from deploy.api import (
+        Call,
+        DeployError,
+        EndpointRow,
+        Event,
+        Exit,
+        Plan,
+        Result,
+        apply,
+        invoke,
+        plan,
+        rollback,
+        status,
+        teardown,
+    )
+
+__all__ = [
+    "Call",
+    "DeployError",
+    "EndpointRow",
+    "Event",
+    "Exit",
+    "Plan",
+    "Result",
+    "apply",
+    "invoke",
+    "plan",
+    "rollback",
+    "status",
+    "teardown",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """A name of the API, imported when it is used first: `import deploy` alone is quick."""
+    if name not in __all__:
+        raise AttributeError(f"module 'deploy' has no attribute {name!r}")
+    from deploy import api
+
+    return getattr(api, name)

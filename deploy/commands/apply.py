@@ -31,7 +31,7 @@ def apply(
     approve: Approve,
     emit: Emit,
     jobs: int | None = None,
-    plan_file: Path | None = None,
+    plan_file: Path | Plan | None = None,
     cleanup: bool = False,
     allow_rolled_back: bool = False,
     allow_exposure: bool = False,
@@ -48,7 +48,7 @@ def apply(
     flags = {"--cleanup": cleanup, "--allow-rolled-back": allow_rolled_back, "--allow-exposure": allow_exposure}
     flags |= {"--prune": prune}
     selection.refuse_flags(plan_file, flags)
-    saved = reporter.plan_load(plan_file.read_text(errors="replace"), str(plan_file)) if plan_file else None
+    saved = _saved(plan_file) if plan_file else None
     name, keys = selection.environment_and_endpoints(saved, name, only)
     environment, specs = validate(project, name, keys)
     if saved:
@@ -83,6 +83,13 @@ def apply(
         result = with_status(cloud, current, result)
         idle = reporter.idle_notes(environment.name, result.endpoint_rows)
         return replace(result, idle=idle, codes=codes_after(cloud, current, result))
+
+
+def _saved(plan_file: Path | Plan) -> Plan:
+    """The plan of a file. A plan in memory is reduced to what a file has, so that the same is compared and applied."""
+    if isinstance(plan_file, Plan):
+        return reporter.plan_load(reporter.plan_dump(plan_file))
+    return reporter.plan_load(plan_file.read_text(encoding="utf-8", errors="replace"), str(plan_file))
 
 
 def plan_file(project: Project, name: str | None, arguments: Sequence[str], *, is_default: bool = False) -> Path | None:

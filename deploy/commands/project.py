@@ -95,7 +95,7 @@ def load_spec(project: Project, file: validation.EnvironmentFile, key: str) -> E
         spec = validation.validate_endpoint(rendered, file.environment, key, project.root)
     except SpecError as error:
         raise SpecError(_redacted(error.problems, entry.values.value)) from None
-    return replace(spec, folder=os.path.relpath(spec.folder, project.root))
+    return replace(spec, folder=Path(os.path.relpath(spec.folder, project.root)).as_posix())
 
 
 def _redacted(problems: Sequence[Problem], values: Json) -> list[Problem]:

@@ -13,8 +13,7 @@ from deploy.documents.fields import (
 from deploy.documents.pipeline import Pipeline
 
 _EXPRESSION = {
-    "title": "Expression",
-    "description": "A jinja2 expression. Its value replaces it and keeps its type.",
+    "$comment": "A jinja2 expression. Its value replaces it and keeps its type.",  # a description would hide the key's
     "type": "string",
     "pattern": r"\{\{.*\}\}",
 }

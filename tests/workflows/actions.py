@@ -1,4 +1,4 @@
-"""Stand-ins for the four marketplace actions that our workflows use: each does what the real one does, on the local
+"""Stand-ins for the marketplace actions that our workflows use: each does what the real one does, on the local
 disk.
 """
 
@@ -70,9 +70,19 @@ def _download(machine: Machine, given: Mapping[str, Any]) -> Answer:
     return files is not None, {}
 
 
+def _publish(machine: Machine, given: Mapping[str, Any]) -> Answer:
+    """The index accepts a job with an ID token, in the environment that it trusts."""
+    if machine.contexts["job"] != {"permissions": {"id-token": "write"}, "environment": "pypi"}:
+        return False, {}
+    assert given["attestations"] is True
+    machine.run.github.published += [path.name for path in (machine.workspace / given["packages-dir"]).iterdir()]
+    return True, {}
+
+
 ACTIONS: Mapping[str, Callable[[Machine, Mapping[str, Any]], Answer]] = {
     "actions/checkout": _checkout,
     "actions/setup-python": _python,
     "actions/upload-artifact": _upload,
     "actions/download-artifact": _download,
+    "pypa/gh-action-pypi-publish": _publish,
 }

@@ -87,6 +87,8 @@ class GitHub:
     queues: Queues = field(default_factory=Queues)
     artifacts: dict[tuple[int, str], dict[str, bytes]] = field(default_factory=dict)
     comments: list[dict[str, Any]] = field(default_factory=list)
+    published: list[str] = field(default_factory=list)
+    """Files in the package index."""
     tokens: dict[str, Mapping[str, str]] = field(default_factory=dict)
     masks: set[str] = field(default_factory=set)
     leaks: list[str] = field(default_factory=list)

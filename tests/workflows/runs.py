@@ -65,7 +65,8 @@ class Run:
     def github_context(self, token: str) -> dict[str, Any]:
         return {
             "event_name": self.event_name, "event": self.event, "repository": self.github.repository,
-            "run_id": str(self.id), "ref": self.ref, "token": token, "server_url": "https://github.com",
+            "run_id": str(self.id), "ref": self.ref, "ref_name": self.ref.split("/", 2)[2], "token": token,
+            "server_url": "https://github.com",
         }  # fmt: skip
 
     def workflow(self, file: str, inputs: Mapping[str, Any], allowed: Mapping[str, str] | None = None) -> Any:
@@ -121,7 +122,7 @@ class Run:
             self.github.approve(place)
         token = self.github.token(rights)
         contexts = {
-            **contexts, "github": self.github_context(token), "job": {"permissions": rights},
+            **contexts, "github": self.github_context(token), "job": {"permissions": rights, "environment": place},
             "vars": {**self.github.variables, **self.github.environments.get(place, {})},
         }  # fmt: skip
         folder = self.github.folder()

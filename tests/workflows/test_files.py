@@ -53,7 +53,7 @@ def test_ci_runs_the_tests_and_the_lock() -> None:
     """CI runs scripts/test on the oldest and a new Python, and one apply from the lock."""
     jobs = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())["jobs"]
     runs = {name: "".join(step.get("run", "") for step in job["steps"]) for name, job in jobs.items()}
-    assert runs["test"] == "exec scripts/test"
+    assert runs["test"].endswith("exec scripts/test")
     assert jobs["test"]["strategy"]["matrix"] == {"python": ["3.11", "3.13"]}
     assert runs["lock"] == 'exec "$AMLDEPLOY" apply -e local'
     assert "zizmor" in runs["pins"]

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
-from deploy.emulator.process.pidfile import Running, find, is_recorded, keep, running_here
+from deploy.emulator.process.pidfile import Running, find, is_recorded, keep, remove, running_here
 from deploy.emulator.runtime import interpreter
 from deploy.emulator.world import private_files
 
@@ -74,7 +74,7 @@ def launch(
         if process.poll() is not None and find(state) is None:
             break
         time.sleep(0.02)
-    lines = (state / LOG).read_text(errors="replace").strip().splitlines()
+    lines = (state / LOG).read_text(encoding="utf-8", errors="replace").strip().splitlines()
     raise RuntimeError(f"cannot start the emulator: {lines[-1] if lines else 'its log is empty'}. See {state / LOG}.")
 
 
@@ -101,6 +101,8 @@ def stop(state: Path) -> bool:
     if running is None:
         return False
     os.kill(running.pid, signal.SIGTERM)
+    if sys.platform == "win32":  # it ends the process at once, so the server does not remove its record
+        remove(state, running)
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline and is_recorded(state, running):
         time.sleep(0.02)
