@@ -40,22 +40,22 @@ app = command_help.group(
     pretty_exceptions_enable=False,
 )
 for panel, function, example, docs in (
-    (_DEPLOY, deploy_commands.validate, "validate -e local", "README.md"),
-    (_DEPLOY, deploy_commands.render, "render -e local --out rendered", "README.md"),
+    (_DEPLOY, deploy_commands.validate, "validate -e local", "docs/commands.md"),
+    (_DEPLOY, deploy_commands.render, "render -e local --out rendered", "docs/template-functions.md"),
     (_DEPLOY, deploy_commands.plan, "plan -e prod --out prod.plan", "docs/preflight.md"),
     (_DEPLOY, deploy_commands.apply, "apply -e local", "docs/releases.md"),
-    (_DEPLOY, deploy_commands.probe, "probe -e local mip --save results", "README.md"),
+    (_DEPLOY, deploy_commands.probe, "probe -e local mip --save results", "docs/medical-models.md"),
     (_DEPLOY, call_commands.invoke, "invoke -e local mip --save results", "docs/invoke.md"),
     (_DEPLOY, deploy_commands.rollback, "rollback -e prod mip", "docs/rollback.md"),
-    (_DEPLOY, deploy_commands.force_unlock, "force-unlock -e prod mip LOCK_ID", "docs/runs.md"),
-    (_DEPLOY, deploy_commands.teardown, "teardown -e local", "README.md"),
+    (_DEPLOY, deploy_commands.force_unlock, "force-unlock -e prod mip LOCK_ID", "docs/locks.md"),
+    (_DEPLOY, deploy_commands.teardown, "teardown -e local", "docs/rollback.md"),
     (_INSPECT, inspect_commands.status, "status -e prod --watch", "docs/releases.md"),
     (_INSPECT, inspect_commands.logs, "logs -e prod mip --lines 200", "docs/errors.md"),
     (_INSPECT, inspect_commands.doctor, "doctor -e prod", "docs/preflight.md"),
     (_INSPECT, inspect_commands.explain, "explain AML310", "docs/errors.md"),
-    (_SET_UP, setup_commands.init, "init --template own-model", "docs/start.md"),
-    (_SET_UP, setup_commands.import_, "import -e dev --endpoint my-endpoint", "README.md"),
-    (_SET_UP, setup_commands.schema, "schema pipeline", "README.md"),
+    (_SET_UP, setup_commands.init, "init --template own-model", "docs/index.md"),
+    (_SET_UP, setup_commands.import_, "import -e dev --endpoint my-endpoint", "docs/commands.md"),
+    (_SET_UP, setup_commands.schema, "schema pipeline", "docs/commands.md"),
 ):
     command_help.add(app, function, f"amldeploy {example}", docs, panel=panel)
 app.add_typer(keys_commands.app, rich_help_panel=_INSPECT)

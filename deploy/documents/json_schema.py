@@ -36,7 +36,7 @@ def schema(name: str) -> dict[str, Any]:
     Template files can have `"{{ ... }}"` in place of a number, a list and so on. A top-level key without a value counts
     as absent. Raises KeyError for other names.
     """
-    found = _annotated(MODELS[name].model_json_schema())
+    found = annotated(MODELS[name].model_json_schema())
     if name == "environment":
         overlay = _overlay()
         found["$defs"] |= overlay.pop("$defs")
@@ -51,7 +51,7 @@ def schema(name: str) -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **found, "title": f"amldeploy {name} file"}
 
 
-def _annotated(found: dict[str, Any]) -> dict[str, Any]:
+def annotated(found: dict[str, Any]) -> dict[str, Any]:
     """The schema with an example and a description for each key."""
     definitions = found.get("$defs", {})
     for part in (found, *definitions.values()):
@@ -78,7 +78,7 @@ def _overlay() -> dict[str, Any]:
 
     Items of lists stay complete, because an entry replaces a list as a whole.
     """
-    found = _annotated(Pipeline.model_json_schema())
+    found = annotated(Pipeline.model_json_schema())
     whole = _references([part for part in _parts(found) if "items" in part])
     while more := _references([found["$defs"][name] for name in whole]) - whole:
         whole |= more
