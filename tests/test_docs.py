@@ -54,9 +54,11 @@ def test_links_resolve(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=_ids(PAGES))
 def test_named_files_and_tests_exist(page: Path) -> None:
-    """Each path in backticks exists, and so does each test function after `::`."""
+    """Each path in backticks exists, except a form with NAME, and so does each test function after `::`."""
     missing = []
     for path, function in NAMED.findall(page.read_text(encoding="utf-8")):
+        if "NAME" in path:
+            continue
         file = ROOT / path
         if not file.exists() or (function and f"\ndef {function}(" not in file.read_text(encoding="utf-8")):
             missing.append(f"{path}::{function}")

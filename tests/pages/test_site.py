@@ -1,0 +1,70 @@
+"""The documentation site builds without a warning, and fetches nothing; generated pages are up to date."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.project import ROOT
+
+FETCHED = re.compile(r"""(?:src=|url\(|@import |<link[^>]*href=|fetch\()\s*["']?(?:https?:)?//[^"' )]+""")
+
+
+@pytest.mark.skipif(
+    not importlib.util.find_spec("sphinx") and not os.environ.get("CI"),
+    reason="the extra docs is not installed: run scripts/install docs",
+)
+def test_the_site_builds_and_fetches_nothing(tmp_path: Path) -> None:
+    """A broken link, a missing anchor and a page outside the navigation fail. Search works without a network."""
+    script = (ROOT / "scripts/docs").read_text(encoding="utf-8")
+    words = next(line for line in script.splitlines() if "-m sphinx" in line).split()[1:]
+    site = tmp_path / "site"
+    places = {"site": str(site), ".venv/docs-cache": str(tmp_path / "cache")}
+    ran = subprocess.run(
+        [sys.executable, *(places.get(word, word) for word in words)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    pages = {path.stem for path in (ROOT / "docs").glob("*.md")}
+    index = (site / "searchindex.js").read_text(encoding="utf-8")
+    assert {page for page in pages if not (site / f"{page}.html").is_file() or f'"{page}"' not in index} == set()
+    texts = [path for path in site.rglob("*") if path.suffix in (".html", ".css", ".svg")]
+    assert len(texts) > len(pages)
+    assert [hit for path in texts for hit in FETCHED.findall(path.read_text(encoding="utf-8"))] == []
+
+
+@pytest.mark.parametrize("name", ["environment", "pipeline"])
+def test_the_reference_is_up_to_date(name: str) -> None:
+    """docs/environment-file.md and docs/pipeline-file.md equal the output of scripts/reference."""
+    page = runpy.run_path(str(ROOT / "scripts/reference"))["page"](name)
+    assert (ROOT / f"docs/{name}-file.md").read_text(encoding="utf-8") == page
+
+
+@pytest.mark.parametrize("name", ["environment", "pipeline"])
+def test_the_reference_has_every_key(name: str) -> None:
+    """Each key of each model has a line with a type, a description and, if it has one, an example."""
+    from deploy.documents.json_schema import MODELS
+
+    page = (ROOT / f"docs/{name}-file.md").read_text(encoding="utf-8")
+    schema = MODELS[name].model_json_schema()
+    keys = {key for part in (schema, *schema["$defs"].values()) for key in part.get("properties", {})}
+    assert len(keys) > 10
+    assert [
+        key for key in keys if not re.search(rf"^- \*\*`{key}`\*\*: \S.*\. .*Example: `{key}:", page, re.MULTILINE)
+    ] == []
+
+
+def test_the_workflow_of_the_page_is_the_one_that_init_writes() -> None:
+    """docs/github-actions.md contains deploy/starter/workflow.yml as it is."""
+    page = (ROOT / "docs/github-actions.md").read_text(encoding="utf-8")
+    assert f"```yaml\n{(ROOT / 'deploy/starter/workflow.yml').read_text(encoding='utf-8')}```\n" in page
