@@ -42,6 +42,7 @@ EXEMPT = (
     Exempt("docs/emulator.md", r"Out-String", OTHER_SHELL, block=True),
     Exempt("docs/emulator.md", r"curl ", PROCESS, block=True),
     Exempt("docs/leases.md", r"^(amldeploy lease reap .*jq|test .*gh issue)", GITHUB),
+    Exempt("docs/runs.md", r"^amldeploy status -e dev -e prod", AZURE),
     Exempt("docs/locks.md", r"^amldeploy apply -e prod$", LOCK),
     Exempt("docs/locks.md", r"LOCK_ID", LOCK),
     Exempt("docs/commands.md", r"LOCK_ID", LOCK),

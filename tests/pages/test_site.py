@@ -68,3 +68,17 @@ def test_the_workflow_of_the_page_is_the_one_that_init_writes() -> None:
     """docs/github-actions.md contains deploy/starter/workflow.yml as it is."""
     page = (ROOT / "docs/github-actions.md").read_text(encoding="utf-8")
     assert f"```yaml\n{(ROOT / 'deploy/starter/workflow.yml').read_text(encoding='utf-8')}```\n" in page
+
+
+def test_the_job_of_a_second_environment_passes_the_linter(tmp_path: Path) -> None:
+    """The workflow with the job `prod` of docs/github-actions.md is valid."""
+    page = (ROOT / "docs/github-actions.md").read_text(encoding="utf-8")
+    job = re.findall(r"^```yaml\n(  prod:\n.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    assert len(job) == 1
+    workflow = (ROOT / "deploy/starter/workflow.yml").read_text(encoding="utf-8") + job[0]
+    path = tmp_path / "amldeploy.yml"
+    path.write_text(workflow.replace("OWNER/", "acme/").replace("@COMMIT", f"@{'0123456789' * 4}"), encoding="utf-8")
+    for tool in (("jactionlint", "--shellcheck="), ("check-jsonschema", "--builtin-schema", "vendor.github-workflows")):
+        command = [Path(sys.executable).with_name(tool[0]), *tool[1:], path]
+        ran = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert ran.returncode == 0, ran.stdout + ran.stderr
