@@ -47,10 +47,18 @@ EXEMPT = (
     Exempt("docs/locks.md", r"LOCK_ID", LOCK),
     Exempt("docs/commands.md", r"LOCK_ID", LOCK),
     Exempt("docs/commands.md", r"lease restore", LEASE),
+    Exempt("docs/commands.md", r"--install-completion", "changes the files of your shell"),
     Exempt("docs/invoke.md", r"keys show -e prod mip$", TERMINAL),
 )
 
-SHAPES = frozenset({"amldeploy COMMAND --help", "amldeploy emulator ...", "amldeploy adopt -e ENV KEY"})
+SHAPES = frozenset(
+    {
+        "amldeploy COMMAND --help",
+        "amldeploy emulator ...",
+        "amldeploy -C DIR ...",
+        "amldeploy import --adopt -e ENV KEY",
+    }
+)
 """The form of several commands, not one of them."""
 
 WORDS = {
