@@ -18,6 +18,7 @@ NAVIGATION = {
     "Files": ["environment-file", "pipeline-file", "template-functions", "secrets"],
     "Operation": ["github-actions", "rollback", "private-networks", "locks", "errors"],
     "Emulator": ["emulator", "conformance"],
+    "Python": ["python"],
     "Azure": ["azure-paths"],
     "Details": [
         "commands", "runs", "preflight", "releases", "invoke", "leases", "autoscale", "cost", "acceptance", "laws",
