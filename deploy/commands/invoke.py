@@ -82,7 +82,8 @@ def probe_for(spec: EndpointSpec, sent: Input) -> Json:
         cure = f"Use {' and '.join(inputs)}, or --request-file FILE" if inputs else "Use --request-file FILE"
         raise UsageError(what, cause, cure, code="AML681")
     names = {k: v.resolve().name if isinstance(v, Path) else v for k, v in replaced.items()}
-    return own.model_dump(mode="json") | names
+    ranges = {"plausible": None} if names else {}  # those of the sample do not fit another input
+    return own.model_dump(mode="json") | names | ranges
 
 
 def _folder(project: Project, spec: EndpointSpec, sent: Input) -> Path:

@@ -66,7 +66,7 @@ def _scalar(value: Any) -> Any:
 
 
 def union_tag(value: Any) -> str:
-    return "inline" if isinstance(value, dict) else "reference"
+    return "inline" if isinstance(value, dict | BaseModel) else "reference"
 
 
 Duration = Annotated[

@@ -14,6 +14,7 @@ from deploy.documents.fields import (
     Whole,
     union_tag,
 )
+from deploy.documents.plausible import Plausible
 from deploy.documents.rollout import Rollout
 from deploy.documents.scale import Scale
 
@@ -94,6 +95,14 @@ class Probe(Document):
     )
     max_seconds: Duration | None = Field(
         default=None, description="Longest response time that passes: 2s, 1m.", examples=["2s"]
+    )
+    plausible: Annotated[
+        Annotated[Literal["unchecked"], Tag("reference")] | Annotated[Plausible, Tag("inline")],
+        Discriminator(union_tag),
+    ] = Field(
+        default=Plausible(),
+        description="Which answers to the sample are plausible; `unchecked` checks only their form.",
+        examples=[{"sides": "radiological"}],
     )
     attempts: Whole = Field(default=5, ge=1, le=100, description="How often the request is sent until it passes.")
     timeout: Annotated[Duration, Field(gt=0)] = Field(

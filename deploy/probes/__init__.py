@@ -1,6 +1,7 @@
 """Probe types: a module for each, which builds a scoring request and checks the answer.
 
-`request` builds the body from the sample files of the template. `check` returns what the answer contains, or raises
+`request` builds the body from the sample files of the template. `values` reads the answer into typed values, for the
+plausibility checks and the metrics of cases; `check` returns what the answer contains, with pictures. Both raise
 `WrongAnswer` with the first thing that is wrong. The step type `deploy.steps.probe` sends the request.
 """
 
@@ -15,6 +16,7 @@ from deploy.errors import DeployError
 from deploy.probes import cxrreportgen, gigapath, http, medimageinsight, medimageparse, medimageparse3d
 from deploy.probes.answers import WrongAnswer
 from deploy.probes.samples import InvalidProbe
+from deploy.probes.values import Values
 
 __all__ = ["TYPES", "InvalidProbe", "ProbeType", "WrongAnswer", "find"]
 
@@ -27,6 +29,10 @@ class ProbeType(Protocol):
 
     def request(self, probe: Mapping[str, Any], folder: Path) -> bytes:
         """The JSON body to POST. InvalidProbe if a sample file is missing or unsuitable, or the probe lacks a key."""
+        ...
+
+    def values(self, probe: Mapping[str, Any], folder: Path, status: int, body: bytes) -> Values:
+        """The values of the response. WrongAnswer if its form is not as expected."""
         ...
 
     def check(self, probe: Mapping[str, Any], folder: Path, status: int, body: bytes) -> Evidence:

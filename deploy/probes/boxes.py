@@ -25,12 +25,11 @@ from deploy.probes.drawing import (
     page_width,
     png,
 )
+from deploy.probes.values import Box
 
 if TYPE_CHECKING:
     from PIL import Image
 
-Box = tuple[float, float, float, float]
-"""Left, top, right, bottom."""
 _LETTERS, _LINE, _PAD, _LINES = 22, 30, 14, 4
 
 

@@ -8,14 +8,15 @@ middle of the image, with its shorter side; the model uses only that square. The
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from deploy.domain.report import Evidence
 from deploy.probes.answers import WrongAnswer, envelope, excerpt, kind, only_row, parse_nested_json, required_value
-from deploy.probes.boxes import Box, marked
+from deploy.probes.boxes import marked
 from deploy.probes.samples import base64_text, png_size, read, required_text
+from deploy.probes.values import Box, Finding, Values
 from deploy.sanitize import sanitize
 from deploy.text import count
 
@@ -26,19 +27,20 @@ INPUTS: tuple[str, ...] = ("image", "text")
 _COLUMNS = ("frontal_image", "indication", "technique", "comparison")
 
 
-@dataclass(frozen=True)
-class Finding:
-    """A sentence and its boxes, in shares of the square."""
-
-    text: str
-    boxes: tuple[Box, ...]
-
-
 def request(probe: Mapping[str, Any], folder: Path) -> bytes:
     """One row: the frontal image in base64 as it is; the probe's `text` is the indication."""
     image = read(folder, required_text(probe, "image"))
     png_size(image, probe["image"])
     return envelope(_COLUMNS, (base64_text(image), probe.get("text") or "", "", "None"))
+
+
+def values(probe: Mapping[str, Any], folder: Path, status: int, body: bytes) -> Values:
+    """The findings, with their boxes in pixels of the image that was sent."""
+    row = only_row(probe, status, body)
+    findings = _findings(parse_nested_json(required_value(row, "output"), "output"))
+    size = png_size(read(folder, required_text(probe, "image")), probe["image"])
+    placed = (replace(each, boxes=tuple(_on_image(box, size) for box in each.boxes)) for each in findings)
+    return Values(findings=tuple(placed), size=size)
 
 
 def check(probe: Mapping[str, Any], folder: Path, status: int, body: bytes) -> Evidence:

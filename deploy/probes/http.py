@@ -13,6 +13,7 @@ from typing import Any
 from deploy.domain.report import Evidence
 from deploy.probes.answers import WrongAnswer, decoded, excerpt, expect_status, kind, short_json
 from deploy.probes.samples import InvalidProbe, read
+from deploy.probes.values import Values
 
 REQUIRED_KEYS: tuple[str, ...] = ()
 """Keys of `probe` in pipeline.yml that this type needs."""
@@ -32,6 +33,15 @@ def request(probe: Mapping[str, Any], folder: Path) -> bytes:
     except (ValueError, RecursionError) as error:
         raise InvalidProbe("body", f"'{name}' is not JSON ({error})", "Fix the file") from None
     return body
+
+
+def values(probe: Mapping[str, Any], folder: Path, status: int, body: bytes) -> Values:
+    """The JSON value of the body, or its text."""
+    check(probe, folder, status, body)
+    try:
+        return Values(content=json.loads(body))
+    except (ValueError, RecursionError):
+        return Values(content=body.decode("utf-8", "replace"))
 
 
 def check(probe: Mapping[str, Any], folder: Path, status: int, body: bytes) -> Evidence:

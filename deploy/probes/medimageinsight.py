@@ -15,6 +15,7 @@ from typing import Any
 from deploy.domain.report import Evidence
 from deploy.probes.answers import decoded, envelope, expect_status, only_row, required_value
 from deploy.probes.samples import base64_text, png_size, read, required_text
+from deploy.probes.values import Values
 from deploy.probes.vectors import cosine, norm, positive, vector
 
 REQUIRED_KEYS: tuple[str, ...] = ("image",)
@@ -31,12 +32,22 @@ def request(probe: Mapping[str, Any], folder: Path) -> bytes:
     return envelope(("image", "text"), (base64_text(image), probe.get("text") or ""))
 
 
-def check(probe: Mapping[str, Any], folder: Path, status: int, body: bytes) -> Evidence:  # noqa: ARG001 - the signature of all probe types
-    """Check and measure the vectors."""
-    row = _joined(probe, status, body)
+def values(probe: Mapping[str, Any], folder: Path, status: int, body: bytes) -> Values:  # noqa: ARG001 - the signature of all probe types
+    """The vector of the image, and that of the text if one was sent."""
+    return Values(vectors=_vectors(probe, _joined(probe, status, body)))
+
+
+def _vectors(probe: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, list[float]]:
     vectors = {"image": vector(required_value(row, "image_features"), "image_features", LENGTH)}
     if (probe.get("text") or "").strip():
         vectors["text"] = vector(required_value(row, "text_features"), "text_features", LENGTH)
+    return vectors
+
+
+def check(probe: Mapping[str, Any], folder: Path, status: int, body: bytes) -> Evidence:  # noqa: ARG001 - the signature of all probe types
+    """Check and measure the vectors."""
+    row = _joined(probe, status, body)
+    vectors = _vectors(probe, row)
     factor = row.get("scaling_factor")
     data = {
         "type": "medimageinsight",

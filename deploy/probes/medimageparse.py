@@ -16,7 +16,9 @@ from typing import Any
 from deploy.domain.report import Evidence
 from deploy.probes.answers import WrongAnswer, envelope, kind, only_row, parse_nested_json, required_value, unbase64
 from deploy.probes.pictures import Layer, overlay
+from deploy.probes.regions import Region
 from deploy.probes.samples import base64_text, png_size, prompts_of, read, required_text
+from deploy.probes.values import Values
 from deploy.sanitize import sanitize
 from deploy.text import noun
 
@@ -51,6 +53,15 @@ def request(probe: Mapping[str, Any], folder: Path) -> bytes:
     png_size(image, probe["image"])
     prompts_of(probe)
     return envelope(("image", "text"), (base64_text(image), probe["text"]))
+
+
+def values(probe: Mapping[str, Any], folder: Path, status: int, body: bytes) -> Values:
+    """The mask of each prompt. The patient's left is on the right of an image, by radiological convention."""
+    row, prompts = only_row(probe, status, body), prompts_of(probe)
+    size = png_size(read(folder, required_text(probe, "image")), probe["image"])
+    planes = _planes(required_value(row, "image_features"), len(prompts), *size)
+    _categories(row, len(prompts))
+    return Values(tuple(Region(*each) for each in zip(prompts, [size] * len(prompts), planes, strict=True)), size=size)
 
 
 def check(probe: Mapping[str, Any], folder: Path, status: int, body: bytes) -> Evidence:

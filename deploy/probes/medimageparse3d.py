@@ -8,9 +8,10 @@ same label, the response is wrong.
 
 from __future__ import annotations
 
+import sys
 from array import array
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,9 @@ from deploy.probes import nifti
 from deploy.probes.answers import WrongAnswer, envelope, kind, only_row, parse_nested_json, required_value, unbase64
 from deploy.probes.nifti import Header, NotNifti, sized
 from deploy.probes.pictures import Layer
+from deploy.probes.regions import Region
 from deploy.probes.samples import InvalidProbe, base64_text, prompts_of, read, required_text
+from deploy.probes.values import Values
 from deploy.probes.volumes import slices
 from deploy.text import noun
 
@@ -46,6 +49,40 @@ def request(probe: Mapping[str, Any], folder: Path) -> bytes:
     volume, _ = _sent(probe, folder)
     prompts_of(probe)
     return envelope(("image", "text"), (base64_text(volume), probe["text"]))
+
+
+def values(probe: Mapping[str, Any], folder: Path, status: int, body: bytes) -> Values:
+    """The mask of each prompt: label n belongs to prompt n."""
+    row, prompts = only_row(probe, status, body), prompts_of(probe)
+    _, head = _sent(probe, folder)
+    stored, labels, _ = _labels(_content(required_value(row, "nifti_file")), head)
+    return Values(regions_of(prompts, head, labels, stored))
+
+
+def regions_of(
+    prompts: Sequence[str], head: Header, labels: array[float], stored: Mapping[int, float]
+) -> tuple[Region, ...]:
+    """A mask for each prompt. `stored`: label -> its value in `labels`."""
+    left, low = nifti.patient_left(head), _low_bytes(labels, stored)
+    found = []
+    for label, prompt in enumerate(prompts, 1):
+        value = stored.get(label)
+        if value is None:
+            pixels = bytes(head.voxels)
+        elif low is not None:
+            pixels = low.translate(bytes(each == value for each in range(256)))
+        else:
+            pixels = bytes(each == value for each in labels)
+        found.append(Region(prompt, head.shape, pixels, left))
+    return tuple(found)
+
+
+def _low_bytes(labels: array[float], stored: Mapping[int, float]) -> bytes | None:
+    """The values as bytes, which is much faster; None if one does not fit."""
+    if labels.typecode in "fd" or not all(0 <= value < 256 for value in stored.values()):
+        return None
+    start = 0 if sys.byteorder == "little" else labels.itemsize - 1
+    return labels.tobytes()[start :: labels.itemsize]
 
 
 def check(probe: Mapping[str, Any], folder: Path, status: int, body: bytes) -> Evidence:

@@ -68,6 +68,18 @@ def volume(content: bytes, shape: tuple[int, int, int]) -> tuple[Header, array[f
     return head, values
 
 
+def patient_left(head: Header) -> tuple[int, int]:
+    """The stored axis that is most parallel to the patient's left, and 1 if its index grows to the left.
+
+    The world's first axis runs to the right. Without an affine: the first axis, to the left, as most scanners store it.
+    """
+    if head.affine is None:
+        return 0, 1
+    across = [value if math.isfinite(value) else 0.0 for value in head.affine[0][:3]]
+    axis = max(range(3), key=lambda each: abs(across[each]))
+    return axis, -1 if across[axis] > 0 else 1
+
+
 def sized(shape: tuple[int, ...]) -> str:
     """A shape as text, such as `96 x 96 x 64`."""
     return " x ".join(map(str, shape))

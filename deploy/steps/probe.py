@@ -18,6 +18,7 @@ from deploy.domain.spec import EndpointSpec, Retry
 from deploy.domain.traffic_shares import served
 from deploy.errors import CloudError
 from deploy.preflight import permissions as rights
+from deploy.probes import plausibility
 
 NAME = "probe"
 NEEDS_CORES = True
@@ -113,8 +114,10 @@ def _checked(probe: Mapping[str, Json], folder: Path, answer: scoring.Answer, wh
         if answer.body:
             refused.attached["answer.txt"] = answer.body[:_KEPT]
         raise refused
+    kind = probes.find(str(probe["type"]))
     try:
-        seen = probes.find(str(probe["type"])).check(probe, folder, answer.status, answer.body)
+        seen = kind.check(probe, folder, answer.status, answer.body)
+        plausibility.check(kind.values(probe, folder, answer.status, answer.body), probe.get("plausible"))
         _in_time(probe.get("max_seconds"), answer.seconds)
     except probes.WrongAnswer as wrong:
         cure = f"Look at answer.txt {where}, and at the logs (amldeploy logs)"
