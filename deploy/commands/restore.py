@@ -212,7 +212,14 @@ def _with_entry_settings(saved: EndpointSpec, entry: EndpointSpec | None) -> End
             "quota": quota,
         }
     )
-    return replace(saved, folder=entry.folder, renamed_from=first, pipeline=pipeline, siblings=entry.siblings)
+    return replace(
+        saved,
+        folder=entry.folder,
+        renamed_from=first,
+        pipeline=pipeline,
+        siblings=entry.siblings,
+        cases=entry.cases,
+    )
 
 
 def _without_alias(spec: EndpointSpec, saved: EndpointSpec) -> EndpointSpec:

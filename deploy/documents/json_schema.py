@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from deploy.documents.cases import Case, CaseTable
 from deploy.documents.endpoint_and_deployment import DeploymentDocument, EndpointDocument
 from deploy.documents.environment import EnvironmentDocument
 from deploy.documents.fields import (
@@ -27,11 +28,13 @@ MODELS: dict[str, type[Document]] = {
     "endpoint": EndpointDocument,
     "deployment": DeploymentDocument,
     "pipeline": Pipeline,
+    "case": Case,
+    "cases": CaseTable,
 }
 
 
 def schema(name: str) -> dict[str, Any]:
-    """JSON Schema (draft 2020-12) of `environment`, `endpoint`, `deployment` or `pipeline` files, for editors.
+    """JSON Schema (draft 2020-12) of a kind of file in MODELS, for editors.
 
     Template files can have `"{{ ... }}"` in place of a number, a list and so on. A top-level key without a value counts
     as absent. Raises KeyError for other names.

@@ -104,6 +104,12 @@ class Probe(Document):
         description="Which answers to the sample are plausible; `unchecked` checks only their form.",
         examples=[{"sides": "radiological"}],
     )
+    cases: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Folder with a YAML file for each case, or one file with many; relative to the template folder.",
+        examples=["probe/cases"],
+    )
     attempts: Whole = Field(default=5, ge=1, le=100, description="How often the request is sent until it passes.")
     timeout: Annotated[Duration, Field(gt=0)] = Field(
         default=90.0,

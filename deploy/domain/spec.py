@@ -99,6 +99,7 @@ class EndpointSpec:
     service_limits: ServiceLimits = ServiceLimits()
     lock: str = "required"  # of its environment
     probe_files: str = ""  # digest of the files that its probe reads
+    cases: tuple[Mapping[str, Json], ...] = ()  # {name, folder, case} of its probe, see `probes.cases`
     warnings: tuple[Problem, ...] = ()  # what its files contain without effect
     siblings: tuple[EndpointSpec, ...] = ()  # the other entries of its environment file that are valid
 

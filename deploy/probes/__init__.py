@@ -26,6 +26,8 @@ class ProbeType(Protocol):
 
     REQUIRED_KEYS: tuple[str, ...]
     INPUTS: tuple[str, ...]
+    TAKES: str
+    EXPECTS: tuple[str, ...]
 
     def request(self, probe: Mapping[str, Any], folder: Path) -> bytes:
         """The JSON body to POST. InvalidProbe if a sample file is missing or unsuitable, or the probe lacks a key."""

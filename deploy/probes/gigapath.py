@@ -25,6 +25,10 @@ REQUIRED_KEYS: tuple[str, ...] = ("image",)
 """Keys of `probe` in pipeline.yml that this type needs."""
 INPUTS: tuple[str, ...] = ("image",)
 """Keys of `probe` that a user can replace by an input of their own."""
+TAKES = "png"
+"""What a case's input is converted to: png, nifti or json."""
+EXPECTS: tuple[str, ...] = ("vector",)
+"""Keys of `expect` that fit an answer of this type."""
 _ZIP = b"PK\x03\x04"
 MOST_BYTES = 256 * 1024 * 1024
 

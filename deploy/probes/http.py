@@ -19,6 +19,10 @@ REQUIRED_KEYS: tuple[str, ...] = ()
 """Keys of `probe` in pipeline.yml that this type needs."""
 INPUTS: tuple[str, ...] = ()
 """Keys of `probe` that a user can replace by an input of their own."""
+TAKES = "json"
+"""What a case's input is converted to: png, nifti or json."""
+EXPECTS: tuple[str, ...] = ("answer", "text")
+"""Keys of `expect` that fit an answer of this type."""
 
 
 def request(probe: Mapping[str, Any], folder: Path) -> bytes:

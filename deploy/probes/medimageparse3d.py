@@ -31,6 +31,10 @@ REQUIRED_KEYS: tuple[str, ...] = ("image", "text")
 """Keys of `probe` in pipeline.yml that this type needs."""
 INPUTS: tuple[str, ...] = ("image", "text")
 """Keys of `probe` that a user can replace by an input of their own."""
+TAKES = "nifti"
+"""What a case's input is converted to: png, nifti or json."""
+EXPECTS: tuple[str, ...] = ("masks",)
+"""Keys of `expect` that fit an answer of this type."""
 
 
 @dataclass(frozen=True)

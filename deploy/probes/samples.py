@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,21 @@ class InvalidProbe(DeployError):
     def __init__(self, field: str, cause: str, cure: str) -> None:
         super().__init__("build the probe's request", cause, cure, code="AML411")
         self.field = field
+
+
+class Unreadable(Exception):
+    """A file of a case cannot be used: a cause and a cure, as phrases without the file's name."""
+
+    def __init__(self, cause: str, cure: str) -> None:
+        self.cause, self.cure = cause, cure
+        super().__init__(cause)
+
+
+def missing_extra(package: str, name: str, extra: str = "medical") -> Unreadable:
+    """The error for a file that needs a package that is not installed."""
+    return Unreadable(
+        f"{name} needs {package}, which is not installed", f"Install it: pip install 'amldeploy[{extra}]'"
+    )
 
 
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -70,3 +85,17 @@ def prompts_of(probe: Mapping[str, Any]) -> list[str]:
         cure = "Use one & between two prompts"
         raise InvalidProbe("text", f"'text' has an empty prompt in '{probe['text']}'", cure)
     return prompts
+
+
+def files_of(named: Sequence[Mapping[str, Any]], folder: Path) -> dict[str, Path]:
+    """The files that cases read, besides their YAML: name -> path."""
+    found: dict[str, Path] = {}
+    for each in named:
+        case, start = each["case"], folder / str(each["folder"])
+        expect = case.get("expect") or {}
+        masks = expect.get("masks") or {}
+        files = [case.get("image"), case.get("body"), expect.get("vector")]
+        files += [expect["answer"]] if isinstance(expect.get("answer"), str) else []
+        files += [masks] if isinstance(masks, str) else list(masks.values())
+        found |= {f"{each['folder']}/{name}": start / name for name in files if name}
+    return found

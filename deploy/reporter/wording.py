@@ -198,7 +198,16 @@ def one_line(value: Json, limit: int = SHORT) -> str:
 def reason(step: Step) -> str:
     """The reason for a step; empty if the changed fields are the whole reason."""
     words = "" if step.why == ", ".join(path for path, _, _ in changes(step)) else step.why
+    words += _cases(step)
     return words + (f" (starts after {duration(step.retry.wait)})" if step.retry.wait else "")
+
+
+def _cases(step: Step) -> str:
+    """`, 3 cases`, and the failures of them that are accepted."""
+    found = step.body.get("cases") or () if step.kind == "probe" else ()
+    accepted = [f"{each['name']} until {each['case']['accept']['until']}" for each in found if each["case"]["accept"]]
+    words = f", {count(len(found), 'case')}" if found else ""
+    return words + (f" (failure accepted: {', '.join(accepted)})" if accepted else "")
 
 
 def outcome_text(outcome: Outcome) -> str:

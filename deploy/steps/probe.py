@@ -1,6 +1,7 @@
 """Probes: a real scoring request to one deployment, before it gets traffic. Changes nothing.
 
-The request names its deployment in a header, so it works at 0 % of the traffic.
+The request names its deployment in a header, so it works at 0 % of the traffic. The cases of the probe follow, and are
+compared with the live deployment.
 """
 
 from __future__ import annotations
@@ -64,6 +65,7 @@ def step_for(spec: EndpointSpec, deployment: str, why: str, *, wait: float = 0.0
         "deployment": deployment,
         "folder": spec.folder,
         "probe": probe.model_dump(mode="json"),
+        **({"cases": list(spec.cases)} if spec.cases else {}),
         **({"expects": {"slots": {deployment: [release]}}} if release else {}),
         **({"traffic": "is on it"} if why == UNVERIFIED_WHY else {}),
     }
@@ -78,7 +80,17 @@ def permissions(spec: EndpointSpec, step: Step) -> tuple[str, Sequence[str]]:  #
 
 
 def run(cloud: Cloud, step: Step) -> Evidence:
-    return send(cloud, step.body, f"probe {'/'.join((step.endpoint, *step.address.rest))}")[0]
+    what = f"probe {'/'.join((step.endpoint, *step.address.rest))}"
+    seen, _ = send(cloud, step.body, what)
+    if not step.body.get("cases"):
+        return seen
+    from deploy.cloud import case_runs  # only for a probe with cases: it imports what draws pictures
+
+    body = endpoints.read_endpoint(cloud, str(step.body["endpoint"])) or {}
+    judged = case_runs.judge(cloud, body, step.body, what)
+    preconditions.check(cloud, str(step.body["endpoint"]), step.body.get("expects"), what)
+    files = {**seen.files, **judged.files}
+    return Evidence(f"{seen.summary}; {judged.summary}", {**seen.data, **judged.data}, files)
 
 
 def send(

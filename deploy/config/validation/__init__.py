@@ -5,7 +5,7 @@ Includes what Azure refuses but azure-ai-ml's loader accepts. Reads local files 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from deploy.domain.ignore_file import Unusable
 from deploy.domain.owners import Owner
 from deploy.domain.spec import EndpointSpec, Environment, Guards, ServiceLimits
 from deploy.errors import Place, Problem, SpecError
+from deploy.probes.samples import files_of
 
 _PLACEHOLDERS = {
     "cloud": "local",
@@ -164,9 +165,22 @@ def validate_endpoint(
         whole = [each for each in deployments if each.source.root.place.file not in wrong]
         problems += [found for each in whole for found in scoring_server.without_server(each)]
         problems = _with_placeholders(problems, written)
+    named, more = _cases(rendered, pipeline, root)
+    problems += more
     if problems or not isinstance(pipeline.model, Pipeline):
         raise SpecError(problems)
-    return replace(_spec(rendered, environment, key, root, pipeline.model), warnings=tuple(warnings))
+    spec = _spec(rendered, environment, key, root, pipeline.model, named)
+    return replace(spec, cases=tuple(named), warnings=tuple(warnings))
+
+
+def _cases(rendered: Rendered, pipeline: Checked, root: Path) -> tuple[list[Json], list[Problem]]:
+    """The cases of the probe, and the problems of their files; only for a valid probe that has some."""
+    model = pipeline.model if isinstance(pipeline.model, Pipeline) else None
+    if model is None or model.probe is None or not model.probe.cases or rendered.pipeline is None:
+        return [], []
+    from deploy.config.validation import cases  # only for a probe with cases: it imports what reads images
+
+    return cases.read(rendered.pipeline, model.probe.model_dump(mode="json"), rendered.folder, root)
 
 
 def _as_read_by_azure(rendered: Rendered) -> tuple[Rendered, list[Problem]]:
@@ -190,7 +204,9 @@ def _with_placeholders(problems: list[Problem], rendered: Rendered) -> list[Prob
     return [*found, *(each for each in problems if each.place not in places)]
 
 
-def _spec(rendered: Rendered, environment: Environment, key: str, root: Path, pipeline: Pipeline) -> EndpointSpec:
+def _spec(
+    rendered: Rendered, environment: Environment, key: str, root: Path, pipeline: Pipeline, cases: Sequence[Json]
+) -> EndpointSpec:
     endpoint = _document(rendered.endpoint)
     traffic = endpoint.pop("traffic", None)
     deployments = tuple(_document(each) for each in rendered.deployments)
@@ -203,15 +219,16 @@ def _spec(rendered: Rendered, environment: Environment, key: str, root: Path, pi
         key, owner, str(rendered.folder), endpoint, deployments, releases, pipeline, traffic, files=files
     )
     limits, lock = environment.service_limits, environment.lock
-    return replace(spec, probe_files=_probe_files(rendered, pipeline), service_limits=limits, lock=lock)
+    return replace(spec, probe_files=_probe_files(rendered, pipeline, cases), service_limits=limits, lock=lock)
 
 
-def _probe_files(rendered: Rendered, pipeline: Pipeline) -> str:
-    """A digest of the files that the probe reads; empty if it reads none."""
+def _probe_files(rendered: Rendered, pipeline: Pipeline, cases: Sequence[Json]) -> str:
+    """A digest of the files that the probe and its cases read; empty if they read none."""
     probe, source = pipeline.probe, rendered.pipeline
     names = [name for name in (probe.image, probe.body, probe.answer) if isinstance(name, str)] if probe else []
+    files = {name: rendered.folder / name for name in names} | files_of(cases, rendered.folder)
     try:
-        return digest({name: digest_tree(rendered.folder / name) for name in names}) if names else ""
+        return digest({name: digest_tree(path) for name, path in files.items()}) if files else ""
     except OSError as error:
         cause = f"A file of the probe cannot be read: {error.strerror}."
         where = source or rendered.endpoint

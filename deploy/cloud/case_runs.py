@@ -1,0 +1,120 @@
+"""Asks the cases of a probe of a deployment, and compares it with the live deployment if it has no traffic itself."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from deploy.cloud import scoring
+from deploy.cloud.connect import Cloud
+from deploy.domain.arm import Json
+from deploy.domain.report import Evidence
+from deploy.domain.traffic_shares import live_slot, shares
+from deploy.errors import CloudError
+from deploy.probes import cases, differences
+from deploy.text import count, noun
+
+_SHOWN = 5
+"""Failures that a message lists; cases.json lists all."""
+
+
+def answers(cloud: Cloud, endpoint: Json, deployment: str, body: Mapping[str, Json], what: str) -> list[cases.Result]:
+    """The results of all cases in the body of a probe step. Raises CloudError if the endpoint does not answer."""
+    probe, folder = body["probe"], cloud.root / str(body["folder"])
+
+    def ask(request: bytes) -> tuple[int, bytes, float]:
+        answer = scoring.score(
+            cloud,
+            endpoint,
+            deployment,
+            request,
+            timeout=float(probe["timeout"]),
+            limit=int(probe["max_answer_mb"]) << 20,
+            what=what,
+        )
+        if answer.status != int(probe["status"]) and (refused := scoring.refusal(answer, what)):
+            raise refused
+        return answer.status, answer.body, answer.seconds
+
+    return [_asked(named, probe, folder, ask, what) for named in body["cases"]]
+
+
+def _asked(named: cases.Case, probe: Mapping[str, Json], folder: Path, ask: cases.Ask, what: str) -> cases.Result:
+    try:
+        with cases.prepared(named, probe, folder) as ready:
+            return cases.run(named, ready, ask)
+    except cases.InvalidCase as invalid:
+        where = f"case {cases.case_name(named)}: {invalid.cause}"
+        raise CloudError(what, where, invalid.cure, code="AML148") from None
+
+
+def judge(cloud: Cloud, endpoint: Json, body: Mapping[str, Json], what: str) -> Evidence:
+    """Run the cases and judge them. Raises CloudError with the failures, the worst first.
+
+    A deployment without traffic is compared with the live one, which gets the same requests.
+    """
+    own, now = str(body["deployment"]), shares(endpoint)
+    before = live_slot(now) if not now.get(own) or body.get("compare") else None
+    before = None if before == own else before
+    live: list[cases.Result] = []
+    note = ""
+    results = answers(cloud, endpoint, own, body, what)
+    if before:
+        try:
+            live = answers(cloud, endpoint, before, body, what)
+        except CloudError as error:  # a live deployment that does not answer must not stop its replacement
+            note = f"not compared with {before}: {error.cause}"
+    return _judged(cloud, body, results, {each.name: each for each in live}, note, what)
+
+
+def _judged(
+    cloud: Cloud,
+    body: Mapping[str, Json],
+    results: Sequence[cases.Result],
+    live: Mapping[str, cases.Result],
+    note: str,
+    what: str,
+) -> Evidence:
+    named = body["cases"]
+    failed = cases.failures(named, results, live, cloud.now().date())
+    rows = [cases.as_json(each, live.get(each.name), failed) for each in results]
+    open_failures = [each for each in failed if not each.waiver]
+    files = {"cases.json": json.dumps(rows, indent=1).encode()} | _pictures(body, results, failed)
+    if open_failures:
+        raise _failed(what, open_failures, len(results), files)
+    accepted = len({each.name for each in failed})
+    words = f"{count(len(results) - accepted, 'case')} passed"
+    words += f", {accepted} failed and {noun(accepted, 'is', 'are')} accepted" if accepted else ""
+    words += f" ({note})" if note else ""
+    return Evidence(words, {"cases": rows, **({"not_compared": note} if note else {})}, files)
+
+
+def _failed(what: str, failed: Sequence[cases.Failure], total: int, files: Mapping[str, bytes]) -> CloudError:
+    names = dict.fromkeys(each.name for each in failed)
+    listed = "; ".join(f"{each.name}: {each.words}" for each in failed[:_SHOWN])
+    more = f"; and {len(failed) - _SHOWN} more" if len(failed) > _SHOWN else ""
+    below = any(not each.is_relative for each in failed)
+    cause = f"{len(names)} of {count(total, 'case')} failed: {listed}{more}"
+    cure = "Look at cases.json in the report's folder"
+    if not below:
+        cure = "Compare both with amldeploy probe --compare, or raise `margin` of the case"
+    error = CloudError(what, cause, cure, code="AML386" if below else "AML387")
+    error.attached.update(files)
+    return error
+
+
+def _pictures(
+    body: Mapping[str, Json], results: Sequence[cases.Result], failed: Sequence[cases.Failure]
+) -> dict[str, bytes]:
+    """A picture of the difference for each failed case. A report contains only those of synthetic inputs."""
+    by_name = {cases.case_name(each): each["case"] for each in body["cases"]}
+    files = {}
+    for result in results:
+        case = by_name[result.name]
+        if not any(each.name == result.name for each in failed) or not (case["synthetic"] or body.get("pictures")):
+            continue
+        drawn = differences.picture(result)
+        if isinstance(drawn, bytes):
+            files[f"case-{result.name}.png"] = drawn
+    return files
