@@ -174,7 +174,8 @@ class CloudError(DeployError):
     `codes` are Azure's error codes from the outermost inwards, `status` the HTTP status (200 for an operation
     that failed after it was accepted), `request_id` what a support ticket needs. `attached`: file name -> content of
     what the user needs next (container logs, a wrong answer); it is saved in the report folder. `diagnosis`: the cause
-    of a failed deployment. `after_role`: the cause may be a new role assignment that is not yet effective.
+    of a failed deployment. `data`: results for the report, as far as there are any. `after_role`: the cause may be a
+    new role assignment that is not yet effective.
     """
 
     exit = Exit.REFUSED
@@ -193,6 +194,7 @@ class CloudError(DeployError):
         super().__init__(what, cause, cure, code=code)
         self.codes, self.status, self.request_id = tuple(codes), status, request_id
         self.attached: dict[str, bytes] = {}
+        self.data: Mapping[str, object] = {}
         self.diagnosis: Mapping[str, object] | None = None
         self.after_role = False
 

@@ -30,10 +30,11 @@ from deploy.cli.options import (
 )
 from deploy.cli.output import Output, View
 from deploy.cli.runner import Invocation
-from deploy.errors import Exit
+from deploy.errors import Exit, UsageError
 from deploy.text import count
 
 if TYPE_CHECKING:
+    from deploy.commands import Result
     from deploy.domain.plan import Plan
 
 
@@ -219,6 +220,18 @@ def force_unlock(
 def probe(
     environment: Environment,
     endpoints: Endpoints = None,
+    slot: Annotated[
+        str | None, typer.Option("--slot", metavar="DEPLOYMENT", help="Deployment; omit for the live one.")
+    ] = None,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Show the cases of the other slot beside those of the live one.")
+    ] = False,
+    record: Annotated[
+        bool, typer.Option("--record", help="Write the live answers into the case files, as expected ones.")
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="With --record, also replace expected answers that were not recorded.")
+    ] = False,
     output_format: Format = Output.TEXT,
     save: Annotated[
         Path | None, typer.Option("--save", metavar="FOLDER", help="Save the probe results (images, JSON) here.")
@@ -226,8 +239,35 @@ def probe(
     events: Events = None,
 ) -> None:
     """Send test requests to the live deployments. Checks their answers."""
+    if overwrite and not record:
+        raise UsageError("probe", "--overwrite needs --record", "Add --record, or remove --overwrite", code="AML681")
+    if record:
+        _record(environment, endpoints or (), overwrite=overwrite, alone=not (slot or compare or save or events))
+        return
     invocation = Invocation("probe", environment, endpoints or (), yes=True, events=events)
-    runner.run_plan_command(invocation, output_format, lambda commands, common: commands.probe(**common, save=save))
+
+    result: Result = runner.run_with_progress(
+        invocation, lambda commands, common: commands.probe(**common, save=save, slot=slot, compare=compare)
+    )
+    if compare and not output.is_machine_readable(output_format):
+        from deploy import reporter
+
+        console.print_result(reporter.case_table(result.report))
+    runner.finish(result, output_format, invocation)
+
+
+def _record(environment: str, endpoints: Sequence[str], *, overwrite: bool, alone: bool) -> None:
+    if not alone:
+        cause = "--record asks the live deployments, and has no results to save"
+        raise UsageError("probe", cause, "Use --record without --slot, --compare, --save and --events", code="AML681")
+    found = runner.run(lambda commands, p: commands.record(p, environment, endpoints, overwrite=overwrite))
+    if not found:
+        raise UsageError("record", "no endpoint has cases", "Add `cases` to its probe: docs/cases.md", code="AML681")
+    for each in found:
+        words = f"recorded in {', '.join(each.files)}" if each.files else each.reason
+        console.print_result(f"{each.endpoint}/{each.case}: {words}")
+    if any(each.failed for each in found):
+        raise SystemExit(Exit.STEP_FAILED)
 
 
 def code_block(title: str, text: str, language: str) -> str:

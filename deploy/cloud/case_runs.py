@@ -80,14 +80,17 @@ def _judged(
     failed = cases.failures(named, results, live, cloud.now().date())
     rows = [cases.as_json(each, live.get(each.name), failed) for each in results]
     open_failures = [each for each in failed if not each.waiver]
+    data = {"cases": rows, **({"not_compared": note} if note else {})}
     files = {"cases.json": json.dumps(rows, indent=1).encode()} | _pictures(body, results, failed)
     if open_failures:
-        raise _failed(what, open_failures, len(results), files)
+        error = _failed(what, open_failures, len(results), files)
+        error.data = data
+        raise error
     accepted = len({each.name for each in failed})
     words = f"{count(len(results) - accepted, 'case')} passed"
     words += f", {accepted} failed and {noun(accepted, 'is', 'are')} accepted" if accepted else ""
     words += f" ({note})" if note else ""
-    return Evidence(words, {"cases": rows, **({"not_compared": note} if note else {})}, files)
+    return Evidence(words, data, files)
 
 
 def _failed(what: str, failed: Sequence[cases.Failure], total: int, files: Mapping[str, bytes]) -> CloudError:

@@ -19,6 +19,7 @@ from deploy.commands.plan import plan
 from deploy.commands.probe import probe
 from deploy.commands.project import Project, entry_places, needs_approval, scoring_packages, validate
 from deploy.commands.reap import ReapResult, reap
+from deploy.commands.record import record
 from deploy.commands.render import render
 from deploy.commands.renew import renew
 from deploy.commands.restore import restore
@@ -51,6 +52,7 @@ __all__ = [
     "plan_file",
     "probe",
     "reap",
+    "record",
     "render",
     "renew",
     "request_of",

@@ -243,10 +243,10 @@ class _EndpointRun:
             left = max(0.0, step.retry.deadline - (run.clock.monotonic() - began))
             return (yield from self._attempt(step_type, replace(step, retry=replace(step.retry, deadline=left))))
 
-        def failed(words: str, error: Mapping[str, Json], files: Mapping[str, bytes]) -> Outcome:
+        def failed(words: str, error: Mapping[str, Json], found: Evidence) -> Outcome:
             seconds = run.clock.monotonic() - started
             run.event(EventKind.FAILED, step, words, attempts, seconds)
-            return Outcome(step.address, step.verb, State.FAILED, attempts, seconds, error, Evidence(files=files))
+            return Outcome(step.address, step.verb, State.FAILED, attempts, seconds, error, found)
 
         scale = float(getattr(run.clock, "scale", 1.0))
         run.event(EventKind.STARTED, step, step.why, 0, 0.0, duration.of_step(step, run.figures), scale)
@@ -257,11 +257,12 @@ class _EndpointRun:
                 evidence = yield from self._retry_policy(step, began)(attempt)
         except DeployError as error:
             more = {"traffic": step.body["traffic"]} if "traffic" in step.body else {}
-            return failed(str(error), as_json(error) | more, getattr(error, "attached", {}))
+            found = Evidence(data=getattr(error, "data", {}), files=getattr(error, "attached", {}))
+            return failed(str(error), as_json(error) | more, found)
         except Exception as bug:  # noqa: BLE001 traffic must be moved back and the report written, whatever this is
             words = {"code": BUG, "message": f"{type(bug).__name__}: {sanitize(str(bug))}", "cure": ""}
             trace = sanitize(traceback.format_exc()).encode()
-            return failed(f"a bug: {bug!r}", words, {"traceback.txt": trace})
+            return failed(f"a bug: {bug!r}", words, Evidence(files={"traceback.txt": trace}))
         seconds = run.clock.monotonic() - started
         run.event(EventKind.DONE, step, evidence.summary, attempts, seconds)
         return Outcome(step.address, step.verb, State.DONE, attempts, seconds, None, evidence)

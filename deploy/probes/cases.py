@@ -268,6 +268,7 @@ def as_json(result: Result, live: Result | None, failed: Sequence[Failure]) -> d
         "ok": not any(not each.waiver for each in own),
         "metrics": rows,
         "seconds": [round(each, 3) for each in result.seconds],
+        **({"live_seconds": [round(each, 3) for each in live.seconds]} if live else {}),
         "failures": [each.words for each in own],
         "accepted": next((each.waiver for each in own if each.waiver), None),
     }

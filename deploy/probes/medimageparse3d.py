@@ -59,7 +59,7 @@ def values(probe: Mapping[str, Any], folder: Path, status: int, body: bytes) -> 
     """The mask of each prompt: label n belongs to prompt n."""
     row, prompts = only_row(probe, status, body), prompts_of(probe)
     _, head = _sent(probe, folder)
-    stored, labels, _ = _labels(_content(required_value(row, "nifti_file")), head)
+    stored, labels, _ = _labels(label_file(row), head)
     return Values(regions_of(prompts, head, labels, stored))
 
 
@@ -94,7 +94,7 @@ def check(probe: Mapping[str, Any], folder: Path, status: int, body: bytes) -> E
     prompts = prompts_of(probe)
     row = only_row(probe, status, body)
     volume, head = _sent(probe, folder)
-    answer = _content(required_value(row, "nifti_file"))
+    answer = label_file(row)
     stored, labels, counts = _labels(answer, head)
     millilitre = head.spacing[0] * head.spacing[1] * head.spacing[2] / 1000
     found = [
@@ -116,8 +116,9 @@ def _sent(probe: Mapping[str, Any], folder: Path) -> tuple[bytes, Header]:
         ) from None
 
 
-def _content(value: Any) -> bytes:
-    file = parse_nested_json(value, "nifti_file")
+def label_file(row: Mapping[str, Any]) -> bytes:
+    """The .nii.gz file in the row of an answer."""
+    file = parse_nested_json(required_value(row, "nifti_file"), "nifti_file")
     if not isinstance(file, dict):
         raise WrongAnswer(f"expected an object with data in 'nifti_file', got {kind(file)}")
     return unbase64(required_value(file, "data"), "data")

@@ -12,6 +12,7 @@ passes through `sanitize`, and secrets are hidden in each format.
     workflow_commands, jobsummary   for a job of GitHub Actions
     cost                            costs in words and as JSON
     origin                          commit, user, time and run of a deployment
+    case_table                      the cases of a probe beside those of the live deployment
     call, call_code                 a scoring request of invoke; the code for other programs
     files                           the files of a report and of `render`
 """
@@ -21,6 +22,7 @@ from __future__ import annotations
 from deploy.redact import HIDDEN, is_secret
 from deploy.reporter.call import Call, call_files, call_json, call_markdown, call_text
 from deploy.reporter.call_code import CallCode, call_code
+from deploy.reporter.case_table import case_table
 from deploy.reporter.doctor import doctor_json, doctor_text
 from deploy.reporter.files import cli_files, report_files
 from deploy.reporter.html import report_html
@@ -61,6 +63,7 @@ __all__ = [
     "call_json",
     "call_markdown",
     "call_text",
+    "case_table",
     "cli_files",
     "doctor_json",
     "doctor_text",
