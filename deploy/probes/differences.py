@@ -6,6 +6,7 @@ Without numpy and pillow, the result is the reason instead of a picture.
 from __future__ import annotations
 
 from array import array
+from typing import Any
 
 from deploy.probes import boxes, nifti, pictures, volumes
 from deploy.probes.cases import Result
@@ -61,6 +62,6 @@ def _volume(content: bytes, answered: Region, expected: Region, words: str) -> b
         return f"the volume cannot be drawn: expected {wrong}"
     parts = _parts(answered, expected)
     total = sum(int.from_bytes(part, "little") * number for number, part in enumerate(parts, 1))
-    labels: array[float] = array("d", total.to_bytes(len(answered.pixels), "little"))
+    labels: Any = array("B", total.to_bytes(len(answered.pixels), "little"))
     layers = _layers(answered, parts, "the volume")
     return volumes.slices(head, grey, labels, [(float(n), layer) for n, layer in enumerate(layers, 1)], words)
