@@ -101,8 +101,8 @@ def with_blocks(file: Path, blocks: Mapping[str, Json]) -> str | None:
     starts = sorted((place.line - 1, key) for key, place in source.root.keys.items())
     if len({line for line, _ in starts}) != len(starts) or any(lines[line].lstrip()[:1] in "{[" for line, _ in starts):
         return None
-    ends = [line for line, _ in starts[1:]] + [len(lines)]
-    changed = {*blocks, *(("floors",) if _is_other_kind(source.value, blocks) else ())}
+    ends = [line for line, _ in starts[1:]] + [len(lines)] * bool(starts)
+    changed = {*blocks, *(("floors",) if _is_other_kind(source.value or {}, blocks) else ())}
     dropped: set[int] = set()
     for (start, key), end in zip(starts, ends, strict=True):
         if key in changed:

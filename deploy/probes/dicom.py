@@ -40,10 +40,13 @@ def is_dicom(path: Path) -> bool:
 def identifying_tags(path: Path) -> list[str]:
     """The names of tags that identify a person, at any depth of sequences; never their values."""
     dataset = _dataset(path, stop_before_pixels=True)
-    removed = str(dataset.get("PatientIdentityRemoved", "")).upper() == "YES"
-    found = {name for name in _names(dataset) if name in _IDENTIFYING and not (removed and name in _DUMMIES)}
-    if str(dataset.get("BurnedInAnnotation", "")).upper() == "YES":
-        found.add("BurnedInAnnotation")
+    try:
+        removed = str(dataset.get("PatientIdentityRemoved", "")).upper() == "YES"
+        found = {name for name in _names(dataset) if name in _IDENTIFYING and not (removed and name in _DUMMIES)}
+        if str(dataset.get("BurnedInAnnotation", "")).upper() == "YES":
+            found.add("BurnedInAnnotation")
+    except Exception:  # noqa: BLE001 - a damaged value raises many types, and its text must not be shown
+        raise Unreadable(f"{path.name} has a value that cannot be read", "Write the file anew") from None
     return sorted(found)
 
 
@@ -61,39 +64,51 @@ def grey_or_rgb(path: Path) -> Any:
     """The picture as an array of 8 bits: height x width, or height x width x 3. Unreadable with the reason."""
     import numpy as np
 
-    values, dataset = shown_values(path)
-    if values.ndim == 3:
-        return values.astype(np.uint8)
-    low, high = float(np.min(values)), float(np.max(values))
-    grey = np.rint((values - low) / ((high - low) or 1.0) * 255).astype(np.uint8)
-    return 255 - grey if dataset.get("PhotometricInterpretation") == "MONOCHROME1" else grey
+    values, limits, is_inverted = shown_values(path)
+    low, high = limits
+    scaled = np.clip((values.astype(np.float64) - low) / ((high - low) or 1.0), 0, 1) * 255
+    picture = np.rint(scaled).astype(np.uint8)
+    return 255 - picture if is_inverted else picture
 
 
-def shown_values(path: Path) -> tuple[Any, Any]:
-    """The values after rescale and window, and the data set; of a colour image its RGB values."""
-    import numpy as np
+def shown_values(path: Path) -> tuple[Any, tuple[float, float], bool]:
+    """The values after rescale and window; which of them are black and white; whether the smallest one is white.
 
+    Of a colour image its RGB values. Unreadable with the reason.
+    """
     dataset = _dataset(path, stop_before_pixels=False)
-    if int(dataset.get("NumberOfFrames") or 1) > 1:
-        raise Unreadable("it has several frames", "Use a file with one frame")
-    if not 0 < int(dataset.get("Rows") or 0) * int(dataset.get("Columns") or 0) <= _MOST_PIXELS:
-        raise Unreadable("it is no image, or has too many pixels", "Use an image")
-    from pydicom.pixels import apply_color_lut, apply_modality_lut, apply_voi_lut, convert_color_space, pixel_array
-
     try:
-        values = pixel_array(dataset)
-        kind = str(dataset.get("PhotometricInterpretation", ""))
-        if kind == "PALETTE COLOR":
-            palette = apply_color_lut(values, dataset)
-            return (palette >> 8).astype(np.uint8) if palette.dtype == np.uint16 else palette, dataset
-        if values.ndim == 3:
-            return (
-                values if kind == "RGB" or kind.startswith("YBR") else convert_color_space(values, kind, "RGB")
-            ), dataset
-        return apply_voi_lut(apply_modality_lut(values, dataset), dataset).astype(np.float64), dataset
+        frames = int(dataset.get("NumberOfFrames") or 1)
+        pixels = int(dataset.get("Rows") or 0) * int(dataset.get("Columns") or 0)
+        if frames > 1:
+            raise Unreadable("it has several frames", "Use a file with one frame")
+        if not 0 < pixels <= _MOST_PIXELS:
+            raise Unreadable("it is no image, or has too many pixels", "Use an image")
+        return _decoded(dataset)
+    except Unreadable:
+        raise
     except Exception as error:  # noqa: BLE001 - pydicom and its decoders raise many types
         cause = " ".join(str(error).split())[:200]
         raise Unreadable(f"its pixels cannot be decoded: {cause}", "Save it uncompressed, or as PNG") from None
+
+
+def _decoded(dataset: Any) -> tuple[Any, tuple[float, float], bool]:
+    import numpy as np
+    from pydicom.pixels import apply_color_lut, apply_modality_lut, apply_voi_lut, pixel_array
+
+    values, kind = pixel_array(dataset), str(dataset.get("PhotometricInterpretation", ""))
+    if kind == "PALETTE COLOR":
+        values = apply_color_lut(values, dataset)
+        return values, (0.0, float(np.iinfo(values.dtype).max)), False
+    if values.ndim == 3:
+        return values, (0.0, float(2 ** int(dataset.get("BitsStored") or 8) - 1)), False
+    rescaled = apply_modality_lut(values, dataset)
+    shown = apply_voi_lut(rescaled, dataset)
+    limits = float(np.min(shown)), float(np.max(shown))
+    if "WindowWidth" in dataset and "VOILUTSequence" not in dataset:
+        ends = apply_voi_lut(np.array([-1e12, 1e12]), dataset)  # what the window makes of the darkest and brightest
+        limits = float(ends[0]), float(ends[1])
+    return shown, limits, kind == "MONOCHROME1"
 
 
 def _dataset(path: Path, *, stop_before_pixels: bool) -> Any:

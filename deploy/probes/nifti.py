@@ -30,8 +30,8 @@ class Header:
     """The first 348 bytes.
 
     `shape`: voxels along x, y, z. `spacing`: millimetres. `affine`: three rows from voxel to world, None without an
-    sform. `code`: the number type. `start`: offset of the data. A stored value times `slope` plus `intercept` is the
-    real value.
+    sform and a qform. `code`: the number type. `start`: offset of the data. A stored value times `slope` plus
+    `intercept` is the real value.
     """
 
     shape: tuple[int, int, int]
@@ -112,19 +112,38 @@ def _header(raw: bytes) -> Header:
     datatype = struct.unpack_from(order + "h", raw, 70)[0]
     if datatype not in _CODES:
         raise NotNifti(f"whole or real numbers of 8 to 64 bits, got NIfTI type {datatype}")
-    sform = struct.unpack_from(order + "h", raw, 254)[0]
     start, slope, intercept = struct.unpack_from(order + "3f", raw, 108)
     scaled = math.isfinite(slope) and slope != 0 and math.isfinite(intercept)
     return Header(
         shape=_shape(dimensions),
         spacing=_spacing(struct.unpack_from(order + "3f", raw, 80)),
-        affine=tuple(struct.unpack_from(order + "4f", raw, at) for at in (280, 296, 312)) if sform > 0 else None,
+        affine=_affine(raw, order),
         order=order,
         code=_CODES[datatype],
         start=_start(start),
         slope=slope if scaled else 1.0,
         intercept=intercept if scaled else 0.0,
     )
+
+
+def _affine(raw: bytes, order: str) -> tuple[tuple[float, ...], ...] | None:
+    """The rows of the sform; without one, those of the qform, a unit quaternion (NIfTI-1, method 2)."""
+    qform, sform = struct.unpack_from(order + "2h", raw, 252)
+    if sform > 0:
+        return tuple(struct.unpack_from(order + "4f", raw, at) for at in (280, 296, 312))
+    if qform <= 0:
+        return None
+    b, c, d, *offset = struct.unpack_from(order + "6f", raw, 256)
+    a = math.sqrt(max(0.0, 1 - b * b - c * c - d * d))
+    handed, *steps = struct.unpack_from(order + "4f", raw, 76)
+    steps[2] *= -1 if handed < 0 else 1
+    turn = (
+        (a * a + b * b - c * c - d * d, 2 * (b * c - a * d), 2 * (b * d + a * c)),
+        (2 * (b * c + a * d), a * a + c * c - b * b - d * d, 2 * (c * d - a * b)),
+        (2 * (b * d - a * c), 2 * (c * d + a * b), a * a + d * d - b * b - c * c),
+    )
+    rows = zip(turn, offset, strict=True)
+    return tuple((*(value * step for value, step in zip(row, steps, strict=True)), at) for row, at in rows)
 
 
 def _shape(dimensions: tuple[int, ...]) -> tuple[int, int, int]:

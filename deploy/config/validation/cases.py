@@ -138,9 +138,14 @@ def _checked(
                 pass
         except cases.InvalidCase as invalid:
             where = Source(each.source.file, node)
-            cause = f"{invalid.cause[:1].upper()}{invalid.cause[1:]}."
-            problems.append(problem(where, (invalid.key,), "AML148", cause, f"{invalid.cure}."))
+            problems.append(problem(where, (invalid.key,), "AML148", _sentence(invalid.cause), f"{invalid.cure}."))
     return named, problems
+
+
+def _sentence(cause: str) -> str:
+    """A phrase with a capital letter, unless it begins with the name of a file."""
+    first = cause.partition(" ")[0]
+    return f"{cause if '.' in first else cause[:1].upper() + cause[1:]}."
 
 
 def _unfit(source: Source, case: Mapping[str, Any], probe: Mapping[str, Json]) -> Iterator[Problem]:
@@ -165,7 +170,7 @@ def _identified(start: Path, root: Path) -> Iterator[Problem]:
                 continue
             tags = dicom.identifying_tags(path)
         except Unreadable as unfit:
-            yield Problem(Place(_shown(path, root)), "AML148", f"{unfit.cause}.", f"{unfit.cure}.")
+            yield Problem(Place(_shown(path, root)), "AML148", _sentence(unfit.cause), f"{unfit.cure}.")
             continue
         except OSError:
             continue

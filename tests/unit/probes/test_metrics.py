@@ -16,7 +16,7 @@ from deploy.probes.values import Finding, Values
 PLANES = st.lists(st.sampled_from([0, 1]), min_size=12, max_size=12).map(lambda bits: Region("a", (4, 3), bytes(bits)))
 NUMBERS = st.floats(-100, 100).map(lambda number: round(number, 3))
 VECTORS = st.lists(NUMBERS, min_size=5, max_size=5).filter(lambda numbers: any(abs(n) > 0.01 for n in numbers))
-WORDS = st.lists(st.sampled_from("the heart is large small no finding".split()), max_size=6).map(" ".join)
+WORDS = st.lists(st.sampled_from(["the", "heart", "is", "large", "no"]), max_size=6).map(" ".join)
 BOXES = st.tuples(st.integers(0, 9), st.integers(0, 9), st.integers(1, 9), st.integers(1, 9)).map(
     lambda b: (float(b[0]), float(b[1]), float(b[0] + b[2]), float(b[1] + b[3]))
 )

@@ -56,8 +56,8 @@ def test_components_touch_by_an_edge():
     with_speck = bytearray(square().pixels)
     with_speck[60 * SIDE + 60] = 1
     assert changed(corner, with_speck).components == 1
-    joined = Region("", (2, 2, 3), bytes([1, 0, 0, 0] + [1, 0, 0, 0] + [1, 1, 0, 0]))
-    apart = Region("", (2, 2, 3), bytes([1, 0, 0, 0] + [0, 0, 0, 0] + [1, 0, 0, 0]))
+    joined = Region("", (2, 2, 3), b"\1\0\0\0\1\0\0\0\1\1\0\0")
+    apart = Region("", (2, 2, 3), b"\1\0\0\0\0\0\0\0\1\0\0\0")
     assert (joined.components, apart.components) == (1, 2)
 
 
