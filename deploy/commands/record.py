@@ -9,10 +9,11 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import yaml
 
-from deploy.cloud import case_runs, endpoints
+from deploy.cloud import endpoints
 from deploy.commands.probe import why_missing
 from deploy.commands.project import Project, read_facts, validate
 from deploy.documents import yaml12
@@ -20,10 +21,11 @@ from deploy.domain.arm import Facts, Json, address, release_of
 from deploy.domain.spec import EndpointSpec
 from deploy.domain.traffic_shares import live_slot, served
 from deploy.errors import CloudError
-from deploy.probes import recording
-from deploy.probes.cases import Result
 from deploy.steps import SHOWN
 from deploy.steps import probe as probe_step
+
+if TYPE_CHECKING:
+    from deploy.probes.cases import Result
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,8 @@ class Recording:
 
 def record(project: Project, name: str, only: Sequence[str] = (), *, overwrite: bool = False) -> list[Recording]:
     """Ask all cases of the live deployments and write their answers. Files of other cases are not changed."""
+    from deploy.cloud import case_runs  # only for this command: it imports what draws pictures
+
     environment, specs = validate(project, name, only)
     found: list[Recording] = []
     with project.connect(environment) as cloud:
@@ -68,6 +72,8 @@ def _live(spec: EndpointSpec, facts: Facts) -> tuple[str, Json]:
 def _recorded(
     key: str, named: Mapping[str, Json], result: Result, folder: Path, mark: Mapping[str, str], *, overwrite: bool
 ) -> Recording:
+    from deploy.probes import recording
+
     case, name = named["case"], str(named["name"])
     if result.problem:
         return Recording(key, name, reason=f"its answer is not written: {result.problem}", failed=True)

@@ -64,7 +64,7 @@ WRONG = [
 @pytest.mark.parametrize(("text", "words"), WRONG, ids=[text.strip()[:34] for text, _ in WRONG])
 def test_a_problem_has_its_place(root: Path, text: str, words: str) -> None:
     """File, line, column and code; the file is named as it is in the project."""
-    named, problems = read(root, text)
+    _, problems = read(root, text)
     assert len(problems) == 1, problems
     assert problems[0].startswith("templates/m/cases/a.yml:")
     assert words in problems[0]
@@ -85,10 +85,8 @@ def test_a_table_has_many_cases(root: Path) -> None:
     named, problems = read(root, "cases:\n  one: {}\n  two: {text: heart}\n", "all.yml")
     assert (problems, [each["name"] for each in named]) == ([], ["one", "two"])
     named, problems = read(root, "cases:\n  one: {}\n  two: {image: none.png}\n", "all.yml", cases="cases/all.yml")
-    assert problems == [
-        "templates/m/cases/all.yml:3:16 AML148 There is no file 'none.png'. Check the path, which starts at the folder "
-        "of the case file."
-    ]
+    [problem] = problems
+    assert problem.startswith("templates/m/cases/all.yml:3:16 AML148 There is no file 'none.png'. Check the path")
     assert [each["folder"] for each in named] == ["cases", "cases"]
 
 
