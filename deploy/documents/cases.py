@@ -52,7 +52,7 @@ class Expected(Document):
     label: str | None = Field(
         default=None,
         min_length=1,
-        description="The one of `labels` whose text vector must be nearest to the vector of the image.",
+        description="The one of `labels` with the text vector that must be nearest to the vector of the image.",
         examples=["x-ray chest posteroanterior Pneumonia."],
     )
     labels: tuple[Annotated[str, Field(min_length=1)], ...] = Field(

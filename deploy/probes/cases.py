@@ -129,7 +129,7 @@ def _template_file(folder: Path) -> Callable[[str], Path]:
 
 
 def run(named: Case, ready: Prepared, ask: Ask) -> Result:
-    """Ask a case as often as it says. An answer that cannot be measured ends it."""
+    """Ask a case `repeat` times. An answer that cannot be measured ends it."""
     case, found = named["case"], []
     sent = hashlib.sha256(ready.content).hexdigest()
     floors, times = floors_of(case), []

@@ -31,7 +31,7 @@ _MOST_PIXELS = 64_000_000
 
 
 def is_dicom(path: Path) -> bool:
-    """Whether a file has the prefix of DICOM, or its name says so."""
+    """Whether a file has the prefix of DICOM, or its name ends like that of one."""
     with path.open("rb") as stream:
         stream.seek(128)
         return stream.read(4) == b"DICM" or path.suffix.lower() in (".dcm", ".dicom")
@@ -46,7 +46,7 @@ def identifying_tags(path: Path) -> list[str]:
         if str(dataset.get("BurnedInAnnotation", "")).upper() == "YES":
             found.add("BurnedInAnnotation")
     except Exception:  # noqa: BLE001 - a damaged value raises many types, and its text must not be shown
-        raise Unreadable(f"{path.name} has a value that cannot be read", "Write the file anew") from None
+        raise Unreadable(f"{path.name} has a value that cannot be read", "Write the file again") from None
     return sorted(found)
 
 

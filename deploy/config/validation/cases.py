@@ -72,7 +72,7 @@ class _TooMuch(Exception):
 
 
 def _files(start: Path) -> list[Path]:
-    """The case files; a file stands for itself. Raises _TooMuch."""
+    """The case files in a folder; a file is the only one. Raises _TooMuch."""
     if start.is_file():
         return [start]
     total = 0
