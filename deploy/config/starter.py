@@ -15,13 +15,13 @@ _STARTER = _PACKAGE / "starter"
 SCHEMAS = ".schemas"
 """The folder of a project with the JSON Schemas of its files."""
 DEFAULT = "medimageparse"
-_KINDS = ("environment", "endpoint", "deployment", "pipeline")
+_KINDS = ("environment", "endpoint", "deployment", "pipeline", "case", "cases")
 """The kinds of files that users write; each has a JSON Schema."""
 WORKFLOW = ".github/workflows/amldeploy.yml"
 SOURCE = "OWNER/amldeploy"
 COMMIT = "COMMIT"
 """What a workflow names when the repository and commit of this installation are unknown."""
-_LINKED = re.compile(r"(# yaml-language-server: \$schema=)(?:\.\./)+deploy/schemas/")
+_LINKED = re.compile(r"(# yaml-language-server: \$schema=(?:\.\./)+)deploy/schemas/")
 _OMITTED = frozenset({"__pycache__", ".git", ".venv", ".amldeploy", ".ipynb_checkpoints", ".DS_Store"})
 
 
@@ -49,7 +49,7 @@ def template_files(folder: Path) -> dict[str, Path]:
 def linked(content: bytes) -> bytes:
     """A shipped file whose line for the editor names the schema in the project."""
     try:
-        return _LINKED.sub(rf"\g<1>../../{SCHEMAS}/", content.decode("utf-8")).encode()
+        return _LINKED.sub(rf"\g<1>{SCHEMAS}/", content.decode("utf-8")).encode()
     except UnicodeDecodeError:
         return content
 

@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 from deploy import commands, emulator
-from deploy.errors import Exit
+from deploy.errors import Exit, UsageError
+from deploy.reporter import case_table
 from tests.laws.stage import Ahead
 from tests.project import make_project
 
@@ -95,6 +96,37 @@ def wrong(folder: Path, transform: str) -> None:
     assert set(shifts) == {"not_reached"}
     [row] = commands.status(project, "law")
     assert {slot.name: slot.traffic for slot in row.slots} == {"blue": 100, "green": 0}
+    compared(project)
+    recorded(project)
+
+
+def compared(project: commands.Project) -> None:
+    """`probe --compare`: the wrong slot beside the live one, exit 5; the live one alone passes."""
+    result = commands.probe(project, "law", emit=lambda _: None, compare=True)
+    assert result.exit is Exit.STEP_FAILED
+    table = case_table(result.report).splitlines()
+    assert table[0] == "Cases of probe/mip/green"
+    assert table[1].split() == ["case", "metric", "probed", "live", "difference", "result"]
+    assert [line.split()[0] for line in table if "dice" in line] == ["low", "wide"]
+    assert all(line.endswith("failed") for line in table if "dice" in line)
+    live = commands.probe(project, "law", emit=lambda _: None)
+    assert live.exit is Exit.OK
+    with pytest.raises(UsageError, match="has no deployment red"):
+        commands.probe(project, "law", emit=lambda _: None, slot="red")
+
+
+def recorded(project: commands.Project) -> None:
+    """`probe --record`: expected answers of a person stay, unless they are to be replaced; recorded ones are replaced.
+    What was recorded is valid, and the live deployment passes it."""
+    kept = commands.record(project, "law")
+    assert [each.files for each in kept] == [(), ()]
+    assert "was not recorded" in kept[0].reason
+    for overwrite in (True, False):
+        written = commands.record(project, "law", overwrite=overwrite)
+        assert [len(each.files) for each in written] == [3, 3]
+    folder = project.root / "templates" / "medimageparse" / "probe" / "cases"
+    assert "date: '20" in (folder / "low.yml").read_text()
+    assert commands.probe(project, "law", emit=lambda _: None).exit is Exit.OK
 
 
 def without_cases(folder: Path) -> None:

@@ -101,11 +101,11 @@ def test_the_template_is_the_shipped_one(project: commands.Project) -> None:
     for name, path in shipped.items():
         text, before = (own / name).read_bytes(), path.read_bytes()
         if line := re.match(rb"# yaml-language-server: \$schema=(.*)\n", text):
-            schema = json.loads((own / line[1].decode()).read_text())
+            schema = json.loads(((own / name).parent / line[1].decode()).read_text())
             assert schema == json.loads((path.parent / re.match(rb".*=(.*)\n", before)[1].decode()).read_text())
             linked += 1
         assert text.partition(b"\n")[2] == before.partition(b"\n")[2]
-    assert linked == 3
+    assert linked == 6
     for file in (project.root / "environments").iterdir():
         line = file.read_text().splitlines()[0]
         assert line == "# yaml-language-server: $schema=../.schemas/environment.json"
@@ -284,7 +284,7 @@ def test_schemas_are_written_over_older_ones(tmp_path: Path) -> None:
     (tmp_path / "endpoint.json").write_text("{}")
     written = commands.write_schemas(tmp_path)
     assert {Path(path).name for path in written} == {
-        f"{n}.json" for n in ("environment", "endpoint", "deployment", "pipeline")
+        f"{n}.json" for n in ("environment", "endpoint", "deployment", "pipeline", "case", "cases")
     }
     for path in written:
         assert Path(path).read_text() == (ROOT / "deploy/schemas" / Path(path).name).read_text()
