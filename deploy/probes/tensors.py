@@ -5,7 +5,6 @@ The opcodes of the pickle are read only for the name of the number type.
 
 from __future__ import annotations
 
-import pickletools
 import struct
 import sys
 from array import array
@@ -18,6 +17,8 @@ _TYPES = {"FloatStorage": "f", "DoubleStorage": "d", "HalfStorage": "e", "BFloat
 
 def numbers(pickle: bytes, storages: Sequence[bytes], byteorder: bytes) -> list[float] | None:
     """All numbers of the storages in their order; None if their type is unknown or they are too many."""
+    import pickletools  # only for this: it takes longer to import than all of this module
+
     try:
         names = {str(value).split(" ")[-1] for code, value, _ in pickletools.genops(pickle) if code.name == "GLOBAL"}
     except ValueError:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from PIL import Image
 
 from deploy.config.validation import cases
 from deploy.documents import yaml12
+from tests.project import ROOT, make_project
 
 PROBE = {"type": "medimageparse", "status": 200, "image": "phantom.png", "text": "lung", "cases": "cases"}
 
@@ -129,3 +132,23 @@ def test_a_dicom_file_that_identifies_a_person_is_refused(root: Path) -> None:
     assert "4711" not in problem
     written(inner, np.zeros((2, 2)), PatientName="", PatientID="")
     assert read(root, "text: lung")[1] == []
+
+
+def test_a_template_without_cases_imports_nothing_new(tmp_path: Path) -> None:
+    """Neither the readers nor numpy, pillow, pydicom or nibabel: a machine without extras validates and deploys."""
+    make_project(tmp_path)
+    place = "subscription_id: 00000000-0000-0000-0000-000000000001\nresource_group: rg-local\nworkspace: mlw-local\n"
+    body = f"cloud: local\n{place}endpoints: {{one: {{template: custom-container, values: {{instance_count: 1}}}}}}\n"
+    (tmp_path / "environments" / "plain.yml").write_text(body)
+    code = (
+        "import sys; from pathlib import Path; from deploy import commands;"
+        "[print(spec.key) for spec in commands.validate(commands.Project(Path('.')), 'plain')[1]];"
+        "new = ('numpy', 'PIL', 'pydicom', 'nibabel', 'pickletools', 'deploy.probes.cases', 'deploy.probes.inputs',"
+        " 'deploy.documents.cases');"
+        "print([name for name in new if name in sys.modules])"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert ran.stdout.split("\n")[:2] == ["one", "[]"], ran.stderr
