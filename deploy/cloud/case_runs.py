@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from typing import Any
 
 from deploy.cloud import scoring
 from deploy.cloud.connect import Cloud
@@ -23,30 +23,23 @@ def answers(cloud: Cloud, endpoint: Json, deployment: str, body: Mapping[str, Js
     """The results of all cases in the body of a probe step. Raises CloudError if the endpoint does not answer."""
     probe, folder = body["probe"], cloud.root / str(body["folder"])
 
-    def ask(request: bytes) -> tuple[int, bytes, float]:
-        answer = scoring.score(
-            cloud,
-            endpoint,
-            deployment,
-            request,
-            timeout=float(probe["timeout"]),
-            limit=int(probe["max_answer_mb"]) << 20,
-            what=what,
-        )
-        if answer.status != int(probe["status"]) and (refused := scoring.refusal(answer, what)):
-            raise refused
-        return answer.status, answer.body, answer.seconds
+    def asked(named: cases.Case) -> cases.Result:
+        doing = f"{what}, case {cases.case_name(named)}"
 
-    return [_asked(named, probe, folder, ask, what) for named in body["cases"]]
+        def ask(request: bytes) -> tuple[int, bytes, float]:
+            limits: Any = {"timeout": float(probe["timeout"]), "limit": int(probe["max_answer_mb"]) << 20}
+            answer = scoring.score(cloud, endpoint, deployment, request, what=doing, **limits)
+            if answer.status != int(probe["status"]) and (refused := scoring.refusal(answer, doing)):
+                raise refused
+            return answer.status, answer.body, answer.seconds
 
+        try:
+            with cases.prepared(named, probe, folder) as ready:
+                return cases.run(named, ready, ask)
+        except cases.InvalidCase as invalid:
+            raise CloudError(doing, invalid.cause, invalid.cure, code="AML148") from None
 
-def _asked(named: cases.Case, probe: Mapping[str, Json], folder: Path, ask: cases.Ask, what: str) -> cases.Result:
-    try:
-        with cases.prepared(named, probe, folder) as ready:
-            return cases.run(named, ready, ask)
-    except cases.InvalidCase as invalid:
-        where = f"case {cases.case_name(named)}: {invalid.cause}"
-        raise CloudError(what, where, invalid.cure, code="AML148") from None
+    return [asked(named) for named in body["cases"]]
 
 
 def judge(cloud: Cloud, endpoint: Json, body: Mapping[str, Json], what: str) -> Evidence:

@@ -74,24 +74,36 @@ def prepared(named: Case, probe: Mapping[str, Any], folder: Path) -> Iterator[Pr
     `folder`: of the template.
     """
     case, kind = named["case"], probes.find(str(probe["type"]))
-    key = _INPUT[kind.TAKES]
     with tempfile.TemporaryDirectory(prefix="amldeploy-case-") as made:
-        own = {**probe, **{each: case[each] for each in ("text", "image", "body") if case.get(each) is not None}}
-        raw = b""
-        if own.get(key):
-            start = _finder(named, folder) if case.get(key) else _template_file(folder)
-            raw = _tried(key, lambda: inputs.convert(start(str(own[key])), kind.TAKES))
-            own[key] = "input" + inputs.EXTENSION[kind.TAKES]
-            (Path(made) / str(own[key])).write_bytes(raw)
+        own, content = _with_files(named, probe, folder, Path(made))
         labels = (case.get("expect") or {}).get("labels") or ()
         asked = [(label, {**own, "text": label}) for label in labels] or [("", own)]
         try:
             requests = tuple((label, kind.request(each, Path(made))) for label, each in asked)
         except InvalidProbe as invalid:
-            raise InvalidCase(invalid.field, invalid.cause, invalid.cure) from None
+            key = _INPUT[kind.TAKES]
+            cause = invalid.cause.replace(str(own.get(key)), str(case.get(key) or probe.get(key)))
+            raise InvalidCase(invalid.field, cause, invalid.cure) from None
         prompts = [prompt.strip() for prompt in str(own.get("text") or "").split("&")]
-        want = _tried("expect", lambda: expected.read(case, _finder(named, folder), prompts, _shape(kind.TAKES, raw)))
-        yield Prepared(own, Path(made), requests, want, raw)
+        shape = _shape(kind.TAKES, content)
+        want = _tried("expect", lambda: expected.read(case, _finder(named, folder), prompts, shape))
+        yield Prepared(own, Path(made), requests, want, content)
+
+
+def _with_files(named: Case, probe: Mapping[str, Any], folder: Path, made: Path) -> tuple[dict[str, Any], bytes]:
+    """The probe with the input of the case, whose files are in `made`; the content of the input."""
+    case, takes = named["case"], probes.find(str(probe["type"])).TAKES
+    own = {**probe, **{key: case[key] for key in ("text", "image", "body") if case.get(key) is not None}}
+    key, content = _INPUT[takes], b""
+    if name := own.get(key):
+        find = _finder(named, folder) if case.get(key) else _template_file(folder)
+        content = _tried(key, lambda: inputs.convert(find(str(name)), takes))
+        own[key] = "input" + inputs.EXTENSION[takes]
+        (made / str(own[key])).write_bytes(content)
+    if isinstance(form := own.get("answer"), str):  # a JSON Schema, beside the template
+        own["answer"] = "answer.json"
+        (made / "answer.json").write_bytes(_tried(key, lambda: inputs.content(_template_file(folder)(form))))
+    return own, content
 
 
 def _tried(key: str, work: Callable[[], Any]) -> Any:

@@ -16,6 +16,7 @@ from deploy.probes.regions import Region, overlap
 from deploy.probes.values import Values
 
 T = TypeVar("T")
+_COMPARED = 500
 _SAME_SENTENCE = 0.6
 """Token F1 from which two sentences count as the same one."""
 
@@ -61,8 +62,11 @@ def token_f1(one: str, other: str) -> float:
 
 
 def matched_f1(one: Sequence[T], other: Sequence[T], alike: Callable[[T, T], float], least: float) -> float:
-    """The share of items that have a partner, the most similar pairs first. 1 if there are none."""
-    pairs = [(alike(a, b), i, k) for i, a in enumerate(one) for k, b in enumerate(other)]
+    """The share of items that have a partner, the most similar pairs first. 1 if there are none.
+
+    An answer can have any number of items: only the first 500 of each are compared, the rest has no partner.
+    """
+    pairs = [(alike(a, b), i, k) for i, a in enumerate(one[:_COMPARED]) for k, b in enumerate(other[:_COMPARED])]
     used: tuple[set[int], set[int]] = (set(), set())
     for value, i, k in sorted(pairs, key=lambda pair: -pair[0]):
         if value >= least and i not in used[0] and k not in used[1]:

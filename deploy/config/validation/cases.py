@@ -81,7 +81,9 @@ def _files(start: Path) -> list[Path]:
             total += path.stat().st_size
         if seen > MOST_FILES or total > MOST_TOGETHER:
             raise _TooMuch(f"The folder of the cases has more than {MOST_FILES} files or {MOST_TOGETHER >> 30} GB.")
-    found = sorted(path for path in start.iterdir() if path.suffix in _ENDINGS and not path.name.startswith("."))
+    found = sorted(
+        path for path in start.iterdir() if path.suffix in _ENDINGS and path.is_file() and not path.name.startswith(".")
+    )
     if len(found) > MOST_CASES:
         raise _TooMuch(f"There are {len(found)} cases; the maximum is {MOST_CASES}.")
     return found
@@ -166,7 +168,7 @@ def _identified(start: Path, root: Path) -> Iterator[Problem]:
     """DICOM files in the folder that identify a person. The message has the names of the tags, never their values."""
     for path in _below(start if start.is_dir() else start.parent):
         try:
-            if path.stat().st_size > inputs.MOST_BYTES or not dicom.is_dicom(path):
+            if not path.is_file() or path.stat().st_size > inputs.MOST_BYTES or not dicom.is_dicom(path):
                 continue
             tags = dicom.identifying_tags(path)
         except Unreadable as unfit:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -131,6 +132,25 @@ def test_a_dicom_file_that_identifies_a_person_is_refused(root: Path) -> None:
     assert "Doe" not in problem
     assert "4711" not in problem
     written(inner, np.zeros((2, 2)), PatientName="", PatientID="")
+    assert read(root, "text: lung")[1] == []
+
+
+def test_a_case_of_any_endpoint_has_a_body_and_an_expected_answer(root: Path) -> None:
+    """Type http: the JSON Schema of the probe is in the template folder, the body beside the case."""
+    folder = root / "templates" / "m"
+    (folder / "form.json").write_text('{"type": "object"}')
+    (folder / "cases" / "request.json").write_text("{}")
+    own = {"type": "http", "answer": "form.json", "image": None}
+    text = "body: request.json\nexpect: {answer: {species: setosa}}\nfloors: {json: 1}\n"
+    assert read(root, text, **own)[1] == []
+    (folder / "cases" / "request.json").write_text("no")
+    assert "a.yml:1:7 AML148 'request.json' is not JSON" in read(root, text, **own)[1][0]
+
+
+def test_a_pipe_in_the_folder_is_not_opened(root: Path) -> None:
+    """Opening it would wait forever."""
+    os.mkfifo(root / "templates" / "m" / "cases" / "pipe.yml")
+    os.mkfifo(root / "templates" / "m" / "cases" / "pipe.dcm")
     assert read(root, "text: lung")[1] == []
 
 
