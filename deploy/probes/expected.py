@@ -63,7 +63,7 @@ def _masks(
 ) -> tuple[Region, ...]:
     if isinstance(masks, str):
         number, left = _numbers(find(masks), shape)
-        unknown = sorted(set(number) - set(range(len(prompts) + 1)))
+        unknown = sorted(set(number.translate(None, bytes(range(len(prompts) + 1)))))
         if unknown and set(unknown) != {255} - set(range(len(prompts) + 1)):
             raise Unreadable(
                 f"{masks} has the number {unknown[0]}, but there are {len(prompts)} prompts", "Fix the file"

@@ -5,10 +5,12 @@ Every problem has the place in the case file. Bounded: the number of cases, the 
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,7 @@ from deploy.domain.arm import Json
 from deploy.errors import Place, Problem, SpecError
 from deploy.probes import cases, dicom, inputs
 from deploy.probes.metrics import METRICS, expected_kind
-from deploy.probes.samples import Unreadable
+from deploy.probes.samples import Unreadable, files_of
 
 MOST_CASES = 200
 MOST_FILES = 2000
@@ -134,14 +136,35 @@ def _checked(
     start = written if (folder / written).is_dir() else os.path.dirname(written) or "."  # noqa: PTH120 may be relative
     named = {"name": each.name, "folder": start, "case": case}
     problems = [*_unfit(Source(each.source.file, node), case, probe)]
-    if not problems:
-        try:
-            with cases.prepared(named, probe, folder):
-                pass
-        except cases.InvalidCase as invalid:
-            where = Source(each.source.file, node)
-            problems.append(problem(where, (invalid.key,), "AML148", _sentence(invalid.cause), f"{invalid.cure}."))
+    if not problems and (invalid := _invalid(json.dumps([named, probe]), folder, _stamps(named, probe, folder))):
+        key, cause, cure = invalid
+        problems.append(problem(Source(each.source.file, node), (key,), "AML148", _sentence(cause), f"{cure}."))
     return named, problems
+
+
+@lru_cache(maxsize=1024)
+def _invalid(text: str, folder: Path, stamps: tuple[object, ...]) -> tuple[str, str, str] | None:  # noqa: ARG001 - part of the key
+    """Key, cause and cure if the request or the expected answer cannot be read. Entries with one template share it."""
+    named, probe = json.loads(text)
+    try:
+        with cases.prepared(named, probe, folder):
+            return None
+    except cases.InvalidCase as invalid:
+        return invalid.key, invalid.cause, invalid.cure
+
+
+def _stamps(named: Mapping[str, Json], probe: Mapping[str, Json], folder: Path) -> tuple[object, ...]:
+    """Time and size of each file that a case reads."""
+    own = [probe.get(key) for key in ("image", "body", "answer")]
+    paths = [*files_of([named], folder).values(), *(folder / name for name in own if isinstance(name, str))]
+    found: list[object] = []
+    for path in paths:
+        try:
+            seen = path.stat()
+            found.append((seen.st_mtime_ns, seen.st_size, seen.st_ino))
+        except OSError as error:
+            found.append(error.errno)
+    return tuple(found)
 
 
 def _sentence(cause: str) -> str:
