@@ -21,7 +21,7 @@ NAVIGATION = {
     "Python": ["python"],
     "Azure": ["azure-paths"],
     "Details": [
-        "commands", "runs", "preflight", "releases", "invoke", "leases", "autoscale", "cost", "acceptance", "laws",
+        "commands", "runs", "preflight", "releases", "invoke", "cases", "leases", "autoscale", "cost", "acceptance", "laws",
         "decisions/*",
     ],
 }  # fmt: skip
