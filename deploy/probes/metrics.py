@@ -5,6 +5,7 @@ All are symmetric, and 1 for two equal answers. Of several masks the worst one c
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -169,6 +170,12 @@ METRICS: Mapping[str, Metric] = {
         lambda answer, expected, case: json_share(answer.content, expected.content, case["tolerance"]),
     ),
 }
+
+
+def margin_of(name: str, case: Mapping[str, Any]) -> float:
+    """How far below that of the live deployment a value may be. `distance` falls with the root of what `cosine` falls."""
+    margin = float(case["margin"])
+    return math.sqrt(margin / 2) if name == "distance" else margin
 
 
 def expected_kind(case: Mapping[str, Any]) -> str | None:
