@@ -173,7 +173,7 @@ METRICS: Mapping[str, Metric] = {
 
 
 def margin_of(name: str, case: Mapping[str, Any]) -> float:
-    """How far below that of the live deployment a value may be. `distance` falls with the root of what `cosine` falls."""
+    """How far below the live deployment a value may be. `distance` falls with the root of what `cosine` falls."""
     margin = float(case["margin"])
     return math.sqrt(margin / 2) if name == "distance" else margin
 
