@@ -18,7 +18,7 @@ from typing import Any
 from deploy import probes
 from deploy.probes import expected, inputs, nifti, plausibility
 from deploy.probes.answers import WrongAnswer, excerpt
-from deploy.probes.metrics import METRICS, cosine, expected_kind, floors_of
+from deploy.probes.metrics import METRICS, cosine, expected_kind, floors_of, margin_of
 from deploy.probes.samples import InvalidProbe, Unreadable, png_size
 from deploy.probes.values import Values
 
@@ -238,11 +238,12 @@ def _failures(case: Mapping[str, Any], result: Result, live: Result | None) -> I
         if value is None:
             continue
         words = _compared(case, result, name)
-        least = live.low[name] - float(case["margin"]) if live and name in live.low else value
+        margin = margin_of(name, case)
+        least = live.low[name] - margin if live and name in live.low else value
         if value < floor:
             yield floor - value, f"expected {name} of {floor:.3g} or more, got {value:.3f}{words}", False
         elif value < least:
-            limit = f"{least:.3f} or more ({case['margin']:g} below the live deployment)"
+            limit = f"{least:.3f} or more ({margin:.3g} below the live deployment)"
             yield least - value, f"expected {name} of {limit}, got {value:.3f}{words}", True
 
 

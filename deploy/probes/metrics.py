@@ -5,6 +5,7 @@ All are symmetric, and 1 for two equal answers. Of several masks the worst one c
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -13,12 +14,16 @@ from typing import Any, NamedTuple, TypeVar
 from deploy.probes import vectors
 from deploy.probes.plausibility import box_overlap
 from deploy.probes.regions import Region, overlap
-from deploy.probes.values import Values
+from deploy.probes.values import Box, Values
 
 T = TypeVar("T")
 _COMPARED = 500
 _SAME_SENTENCE = 0.6
 """Token F1 from which two sentences count as the same one."""
+_NEGATIONS = frozenset({"no", "not", "none", "nor", "neither", "never", "without"})
+_SIDES = frozenset({"left", "right"})
+_SAME_NUMBER = 0.2
+"""Difference of two numbers in sentences that counts as equal, as a share of the larger one."""
 
 
 class Metric(NamedTuple):
@@ -59,6 +64,18 @@ def token_f1(one: str, other: str) -> float:
     first, second = (Counter(re.findall(r"\w+", text.lower())) for text in (one, other))
     total = first.total() + second.total()
     return 2 * (first & second).total() / total if total else 1.0
+
+
+def sentence_likeness(one: str, other: str) -> float:
+    """The token F1 of two sentences; 0 if they differ in a negation, a side or a number: then they contradict."""
+    first, second = (set(re.findall(r"\w+", text.lower())) for text in (one, other))
+    if bool(first & _NEGATIONS) != bool(second & _NEGATIONS) or first & _SIDES != second & _SIDES:
+        return 0.0
+    numbers = [[float(each) for each in re.findall(r"\d+(?:\.\d+)?", text)] for text in (one, other)]
+    if len(numbers[0]) != len(numbers[1]):
+        return 0.0
+    apart = any(abs(a - b) > _SAME_NUMBER * max(a, b) for a, b in zip(*numbers, strict=True))
+    return 0.0 if apart else token_f1(one, other)
 
 
 def matched_f1(one: Sequence[T], other: Sequence[T], alike: Callable[[T, T], float], least: float) -> float:
@@ -115,13 +132,18 @@ def _worst(measure: Callable[[Region, Region], float]) -> Callable[[Values, Valu
 
 
 def _boxes(answer: Values, expected: Values, case: Mapping[str, Any]) -> float:
-    one, other = ([box for each in values.findings for box in each.boxes] for values in (answer, expected))
-    return matched_f1(one, other, box_overlap, float(case["box_overlap"]))
+    """Boxes of the same sentence are partners: a finding at the place of another one is wrong."""
+
+    def alike(one: tuple[Box, str], other: tuple[Box, str]) -> float:
+        return box_overlap(one[0], other[0]) if sentence_likeness(one[1], other[1]) >= _SAME_SENTENCE else -1.0
+
+    one, other = ([(box, each.text) for each in values.findings for box in each.boxes] for values in (answer, expected))
+    return matched_f1(one, other, alike, float(case["box_overlap"]))
 
 
 def _sentences(answer: Values, expected: Values, _: Mapping[str, Any]) -> float:
     one, other = ([each.text for each in values.findings] for values in (answer, expected))
-    return matched_f1(one, other, token_f1, _SAME_SENTENCE)
+    return matched_f1(one, other, sentence_likeness, _SAME_SENTENCE)
 
 
 def _vector(
@@ -148,6 +170,12 @@ METRICS: Mapping[str, Metric] = {
         lambda answer, expected, case: json_share(answer.content, expected.content, case["tolerance"]),
     ),
 }
+
+
+def margin_of(name: str, case: Mapping[str, Any]) -> float:
+    """How far below the live deployment a value may be. `distance` falls with the root of what `cosine` falls."""
+    margin = float(case["margin"])
+    return math.sqrt(margin / 2) if name == "distance" else margin
 
 
 def expected_kind(case: Mapping[str, Any]) -> str | None:

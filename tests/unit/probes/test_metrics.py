@@ -134,3 +134,42 @@ def test_every_kind_of_answer_has_default_metrics(kind):
     assert all(kind in metrics.METRICS[name].expects for name in found)
     assert metrics.floors_of({**case, "floors": {"dice": 0.5}}) == {"dice": 0.5}
     assert metrics.floors_of({"expect": None, "floors": {}}) == {}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "Pleural effusion on the left, 12 mm wide.",
+        "No pleural effusion on the right, 12 mm wide.",
+        "No pleural effusion on the left, 30 mm wide.",
+        "No pleural effusion on the left, 12 x 12 mm wide.",
+    ],
+)
+def test_sentences_that_contradict_are_different(other):
+    """A negation, a side or a number outweighs all words in common; a measured number may vary."""
+    one = "No pleural effusion on the left, 12 mm wide."
+
+    assert metrics.token_f1(one, other) > 0.8
+    assert metrics.sentence_likeness(one, other) == 0
+    assert metrics.sentence_likeness(one, one.replace("12", "11.5").lower()) > 0.8
+
+
+def test_boxes_are_compared_with_their_sentences():
+    """The right boxes at the wrong sentences are wrong."""
+    boxes = (1.0, 1.0, 5.0, 5.0), (7.0, 7.0, 9.0, 9.0)
+    texts = "The heart is enlarged.", "A nodule in the lung."
+    right = Values(findings=tuple(Finding(text, (box,)) for text, box in zip(texts, boxes, strict=True)))
+    swapped = Values(findings=tuple(Finding(text, (box,)) for text, box in zip(texts, boxes[::-1], strict=True)))
+    measure = metrics.METRICS["box_f1"].measure
+
+    assert measure(right, right, {"box_overlap": 0.5}) == 1
+    assert measure(swapped, right, {"box_overlap": 0.5}) == 0
+
+
+def test_the_margin_of_distance_is_that_of_cosine():
+    """A vector that is below the live one by the margin in `cosine` is so in `distance`, too."""
+    turned = math.acos(1 - 0.05)
+    answer, expected = [math.cos(turned), math.sin(turned)], [1.0, 0.0]
+
+    assert metrics.margin_of("cosine", {"margin": 0.05}) == 0.05
+    assert 1 - metrics.distance(answer, expected) == pytest.approx(metrics.margin_of("distance", {"margin": 0.05}))
