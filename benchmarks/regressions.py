@@ -26,7 +26,7 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.wrong_answers import any_answer, harmless, masks, reports, table, vectors  # noqa: E402 from this checkout
 from benchmarks.wrong_answers.inputs import Input  # noqa: E402
-from benchmarks.wrong_answers.kinds import ALL, SECONDS, Kind  # noqa: E402
+from benchmarks.wrong_answers.kinds import ALL, Kind  # noqa: E402
 from benchmarks.wrong_answers.table import Row  # noqa: E402
 from benchmarks.wrong_answers.templates import Verdict, template  # noqa: E402
 
@@ -34,18 +34,15 @@ REGRESSIONS = (*any_answer.KINDS, *masks.KINDS, *vectors.KINDS, *reports.KINDS)
 TARGET = 0.99
 MORE_HARMLESS = 3
 """Seeds of each harmless change, in addition to those of a regression."""
-MAX_SECONDS = SECONDS * 1.5
-"""The limit with which a response time that doubled is found; the shipped templates have none."""
 
 
 @dataclass(frozen=True)
 class Work:
-    """A kind for a template, in a process of its own. `max_seconds`: of the probe."""
+    """A kind for a template, in a process of its own."""
 
     kind: Kind
     template: str
     seeds: int
-    max_seconds: float | None = None
 
 
 def judged(work: Work) -> Row:
@@ -73,7 +70,7 @@ def judged_seed(work: Work, seed: int) -> tuple[Verdict, str, bool]:
         bodies.append(work.kind.body(given, seed))
         return bodies[-1][0]
 
-    verdict = template(work.template).judge(answer, work.kind.seconds, work.max_seconds)
+    verdict = template(work.template).judge(answer, work.kind.seconds)
     digest = hashlib.sha256(b"".join(body for body, _ in bodies)).hexdigest()
     return verdict, digest, any(is_drawn for _, is_drawn in bodies)
 
@@ -86,18 +83,18 @@ def works(kinds: Sequence[Kind], seeds: int, names: Sequence[str] = ()) -> list[
 
 def named(name: str, template_name: str) -> Kind:
     """A kind by its name and one of its templates."""
-    every = (*REGRESSIONS, any_answer.TWICE_AS_SLOW, *harmless.KINDS)
+    every = (*REGRESSIONS, *harmless.KINDS)
     return next(each for each in every if each.name == name and template_name in each.templates)
 
 
-Task = tuple[str, str, int, float | None]
+Task = tuple[str, str, int]
 """A `Work` for another process: the functions of kinds cannot be sent to it."""
 
 
 def judged_task(task: Task) -> Row:
     """`judged`."""
-    name, template_name, seeds, max_seconds = task
-    return judged(Work(named(name, template_name), template_name, seeds, max_seconds))
+    name, template_name, seeds = task
+    return judged(Work(named(name, template_name), template_name, seeds))
 
 
 def applied(task: Task) -> tuple[str, str, str]:
@@ -110,7 +107,7 @@ def applied(task: Task) -> tuple[str, str, str]:
 def judge_all(pool: Any, todo: Sequence[Work]) -> list[Row]:
     """The rows in their order; prints each."""
     rows = []
-    for row in pool.imap(judged_task, [(w.kind.name, w.template, w.seeds, w.max_seconds) for w in todo]):
+    for row in pool.imap(judged_task, [(w.kind.name, w.template, w.seeds) for w in todo]):
         print(
             f"{row.template:16} {row.kind:28} {row.by_plausibility:3} {row.caught:3} / {row.seeds} {row.words[:90]}",
             flush=True,
@@ -121,7 +118,7 @@ def judge_all(pool: Any, todo: Sequence[Work]) -> list[Row]:
 
 def apply_all(pool: Any, kinds: Sequence[Kind]) -> bool:
     """Apply one seed of each kind; returns whether each was refused before any traffic."""
-    tasks = [(each.name, each.templates[0], 0, None) for each in kinds]
+    tasks = [(each.name, each.templates[0], 0) for each in kinds]
     problems = 0
     for name, template_name, problem in pool.imap_unordered(applied, tasks):
         print(f"apply {template_name:16} {name:28} {problem or 'refused, exit code 5'}", flush=True)
@@ -145,10 +142,8 @@ def main() -> int:
     with multiprocessing.get_context("spawn").Pool(options.processes) as pool:
         if not options.only_apply:
             wrong = judge_all(pool, works(REGRESSIONS, options.seeds, options.kinds))
-            slow = [Work(any_answer.TWICE_AS_SLOW, name, 1, most) for most in (None, MAX_SECONDS) for name in ALL]
-            late = judge_all(pool, slow)
             fine = judge_all(pool, works(harmless.KINDS, options.seeds + MORE_HARMLESS, options.kinds))
-            lines = table.page(wrong, late, fine)
+            lines = table.page(wrong, fine)
             print("\n".join(("", *lines)))
             if options.write:
                 table.write(options.write, lines)

@@ -16,5 +16,4 @@ def one_request_late(given: Input, _: Any) -> Any:
     return given.answer if given.before is None else given.unpack(given.asked(given.before))
 
 
-TWICE_AS_SLOW = Kind("twice_as_slow", ALL, lambda given, _: given.answer, SECONDS * 2)
-"""The only one whose answers are right."""
+KINDS.append(Kind("twice_as_slow", ALL, lambda given, _: given.answer, SECONDS * 2))  # its answers are right

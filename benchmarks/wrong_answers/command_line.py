@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from benchmarks.wrong_answers.kinds import Kind
+from benchmarks.wrong_answers.kinds import SECONDS, Kind
 from benchmarks.wrong_answers.templates import ROOT, template, write_environment, write_project
 from deploy import commands, emulator
 from deploy.errors import Exit
@@ -31,14 +31,21 @@ def problem_of_apply(kind: Kind, name: str, seed: int) -> str:
         shutil.copytree(_deployed(name), folder, symlinks=True)
         write_environment(folder, name, max_concurrent=2)
         project = commands.Project(folder)
-        bodies = [kind.body(given, seed)[0].decode() for given in template(name).inputs]
-        faults = [{"kind": "answer", "deployment": NEW, "number": n, "body": body} for n, body in enumerate(bodies, 1)]
-        emulator.begin(project.state, faults=faults)
+        emulator.begin(project.state, faults=_faults(kind, name, seed))
         last = emulator.requests(project.state)[-1]["number"]
         done = _apply(folder)
         if done.returncode != Exit.STEP_FAILED:
             return f"exit code {done.returncode}: {done.stderr[-400:]}"
         return _moved(json.loads(done.stdout), project, int(last))
+
+
+def _faults(kind: Kind, name: str, seed: int) -> list[dict[str, Any]]:
+    """The answers of the new deployment; or the times of both, if only they differ."""
+    if kind.seconds != SECONDS:
+        times = {"blue": SECONDS, NEW: kind.seconds}
+        return [{"kind": "delay", "deployment": slot, "seconds": t, "times": "always"} for slot, t in times.items()]
+    bodies = [kind.body(given, seed)[0].decode() for given in template(name).inputs]
+    return [{"kind": "answer", "deployment": NEW, "number": n, "body": body} for n, body in enumerate(bodies, 1)]
 
 
 def _moved(report: dict[str, Any], project: commands.Project, last: int) -> str:
@@ -51,7 +58,7 @@ def _moved(report: dict[str, Any], project: commands.Project, last: int) -> str:
     if traffic != {"blue": 100, NEW: 0}:
         return f"the traffic is {traffic}"
     scored = [each for each in emulator.requests(project.state, after=last) if each["target"].endswith(f"/{NEW}")]
-    return "" if scored and all("answer" in each["note"] for each in scored) else f"{len(scored)} answers of {NEW}"
+    return "" if scored and all("fault" in each["note"] for each in scored) else f"{len(scored)} answers of {NEW}"
 
 
 @cache

@@ -32,19 +32,16 @@ def share(rows: Sequence[Row], column: str) -> float:
     return sum(getattr(row, column) for row in rows) / max(1, sum(row.seeds for row in rows))
 
 
-def page(wrong: Sequence[Row], late: Sequence[Row], fine: Sequence[Row]) -> list[str]:
-    """The lines of the section. `late`: twice as slow, without a limit and with one."""
+def page(wrong: Sequence[Row], fine: Sequence[Row]) -> list[str]:
+    """The lines of the section."""
     kinds, judged = len({row.kind for row in wrong}), sum(row.seeds for row in wrong)
     harmless = ", ".join(dict.fromkeys(_words(row.kind) for row in fine))
     runs, others, failed = (sum(getattr(row, name) for row in fine) for name in ("seeds", "different", "caught"))
-    halves = late[: len(late) // 2], late[len(late) // 2 :]
     different = sum(row.different for row in wrong)
     found = f"{share(wrong, 'caught'):.2%} are found, {share(wrong, 'by_plausibility'):.1%} by plausibility alone"
     lines = [
         f"- {judged:,} wrong answers of {kinds} kinds, {different:,} of them different: {found}.",
         f"- {runs:,} harmless changes ({harmless}), {others:,} of them different: {failed} fail.",
-        f"- Right answers after twice the time: without `max_seconds`, the default, {_found(halves[0])}.",
-        f"- The same with `max_seconds`: {_found(halves[1])}.",
         "",
         "Share that plausibility finds, and share that is found with the cases:",
         "",
@@ -53,10 +50,6 @@ def page(wrong: Sequence[Row], late: Sequence[Row], fine: Sequence[Row]) -> list
         if rows := [row for row in wrong if row.template in group]:
             lines += _table(title, group, rows)
     return lines
-
-
-def _found(rows: Sequence[Row]) -> str:
-    return f"{sum(row.caught for row in rows)} of {sum(row.seeds for row in rows)} are found"
 
 
 def _table(title: str, group: Sequence[str], rows: Sequence[Row]) -> list[str]:

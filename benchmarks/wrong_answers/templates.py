@@ -48,13 +48,10 @@ class Template:
     live: dict[str, cases.Result] = field(default_factory=dict)
     """What the live deployment answers: the right answers. Filled when a case is judged."""
 
-    def judge(
-        self, answer: Callable[[Input], bytes], seconds: float = SECONDS, max_seconds: float | None = None
-    ) -> Verdict:
+    def judge(self, answer: Callable[[Input], bytes], seconds: float = SECONDS) -> Verdict:
         """The verdict about a deployment with these answers. The first one that is found to be wrong is enough."""
-        own = {**self.probe, "max_seconds": max_seconds}
         sample = answer(self.inputs[0])
-        if problem := self._implausible(own, sample, seconds):
+        if problem := self._implausible(sample):
             return Verdict(problem)
         found: list[cases.Result] = []
         for (named, ready), given in zip(self.cases, self.inputs[1:], strict=True):
@@ -68,21 +65,20 @@ class Template:
             if any(not each.waiver for each in failed):
                 return Verdict(by_cases=f"{failed[0].name}: {failed[0].words}")
         # `check` of the other types refuses nothing more than this, and draws pictures, which takes long.
-        if own["type"] in EMBEDDING:
+        if self.probe["type"] in EMBEDDING:
             try:
-                probes.find(str(own["type"])).check(own, self.folder, 200, sample)
+                probes.find(str(self.probe["type"])).check(self.probe, self.folder, 200, sample)
             except probes.WrongAnswer as wrong:
                 return Verdict(wrong.reason)
         return Verdict()
 
-    def _implausible(self, probe: Mapping[str, Any], body: bytes, seconds: float) -> str:
+    def _implausible(self, body: bytes) -> str:
         try:
-            seen = probes.find(str(probe["type"])).values(probe, self.folder, 200, body)
-            plausibility.check(seen, probe.get("plausible"))
+            seen = probes.find(str(self.probe["type"])).values(self.probe, self.folder, 200, body)
+            plausibility.check(seen, self.probe.get("plausible"))
         except probes.WrongAnswer as wrong:
             return wrong.reason
-        most = probe["max_seconds"]
-        return f"slower than {most} s" if most is not None and seconds > most else ""
+        return ""
 
 
 _OPEN = ExitStack()

@@ -21,44 +21,65 @@ _SHOWN = 5
 
 def answers(cloud: Cloud, endpoint: Json, deployment: str, body: Mapping[str, Json], what: str) -> list[cases.Result]:
     """The results of all cases in the body of a probe step. Raises CloudError if the endpoint does not answer."""
+    return [_asked(cloud, endpoint, deployment, body, named, what) for named in body["cases"]]
+
+
+def _asked(
+    cloud: Cloud, endpoint: Json, deployment: str, body: Mapping[str, Json], named: cases.Case, what: str
+) -> cases.Result:
     probe, folder = body["probe"], cloud.root / str(body["folder"])
+    doing = f"{what}, case {cases.case_name(named)}"
 
-    def asked(named: cases.Case) -> cases.Result:
-        doing = f"{what}, case {cases.case_name(named)}"
+    def ask(request: bytes) -> tuple[int, bytes, float]:
+        limits: Any = {"timeout": float(probe["timeout"]), "limit": int(probe["max_answer_mb"]) << 20}
+        answer = scoring.score(cloud, endpoint, deployment, request, what=doing, **limits)
+        if answer.status != int(probe["status"]) and (refused := scoring.refusal(answer, doing)):
+            raise refused
+        return answer.status, answer.body, answer.seconds
 
-        def ask(request: bytes) -> tuple[int, bytes, float]:
-            limits: Any = {"timeout": float(probe["timeout"]), "limit": int(probe["max_answer_mb"]) << 20}
-            answer = scoring.score(cloud, endpoint, deployment, request, what=doing, **limits)
-            if answer.status != int(probe["status"]) and (refused := scoring.refusal(answer, doing)):
-                raise refused
-            return answer.status, answer.body, answer.seconds
-
-        try:
-            with cases.prepared(named, probe, folder) as ready:
-                return cases.run(named, ready, ask)
-        except cases.InvalidCase as invalid:
-            raise CloudError(doing, invalid.cause, invalid.cure, code="AML148") from None
-
-    return [asked(named) for named in body["cases"]]
+    try:
+        with cases.prepared(named, probe, folder) as ready:
+            return cases.run(named, ready, ask)
+    except cases.InvalidCase as invalid:
+        raise CloudError(doing, invalid.cause, invalid.cure, code="AML148") from None
 
 
 def judge(cloud: Cloud, endpoint: Json, body: Mapping[str, Json], what: str) -> Evidence:
     """Run the cases and judge them. Raises CloudError with the failures, the worst first.
 
-    A deployment without traffic is compared with the live one, which gets the same requests.
+    A deployment without traffic is compared with the live one, which gets the same requests. If it is slower, both are
+    asked once more, because one look can be chance.
     """
     own, now = str(body["deployment"]), shares(endpoint)
     before = live_slot(now) if not now.get(own) or body.get("compare") else None
     before = None if before == own else before
+    results, live, note = _compared(cloud, endpoint, (own, before), body, what)
+    if cases.slower(body["cases"], results, {each.name: each for each in live}):
+        again, live_again, note = _compared(cloud, endpoint, (own, before), body, what)
+        results = cases.with_times(results, again)
+        live = [] if note else cases.with_times(live, live_again)
+    return _judged(cloud, body, results, {each.name: each for each in live}, note, what)
+
+
+def _compared(
+    cloud: Cloud, endpoint: Json, slots: tuple[str, str | None], body: Mapping[str, Json], what: str
+) -> tuple[list[cases.Result], list[cases.Result], str]:
+    """The results of a deployment and of the live one, and why they are not compared; "" if they are.
+
+    Each case is asked of both, one after the other, so that other load on the endpoint affects both times.
+    """
+    own, before = slots
+    results: list[cases.Result] = []
     live: list[cases.Result] = []
     note = ""
-    results = answers(cloud, endpoint, own, body, what)
-    if before:
-        try:
-            live = answers(cloud, endpoint, before, body, what)
-        except CloudError as error:  # a live deployment that does not answer must not stop its replacement
-            note = f"not compared with {before}: {error.cause}"
-    return _judged(cloud, body, results, {each.name: each for each in live}, note, what)
+    for named in body["cases"]:
+        results.append(_asked(cloud, endpoint, own, body, named, what))
+        if before and not note:
+            try:
+                live.append(_asked(cloud, endpoint, before, body, named, what))
+            except CloudError as error:  # a live deployment that does not answer must not stop its replacement
+                note = f"not compared with {before}: {error.cause}"
+    return results, ([] if note else live), note
 
 
 def _judged(
@@ -94,7 +115,7 @@ def _failed(what: str, failed: Sequence[cases.Failure], total: int, files: Mappi
     cause = f"{len(names)} of {count(total, 'case')} failed: {listed}{more}"
     cure = "Look at cases.json in the report's folder"
     if not below:
-        cure = "Compare both with amldeploy probe --compare, or raise `margin` of the case"
+        cure = "Compare both with amldeploy probe --compare, or raise `margin` or `max_slowdown` of the case"
     error = CloudError(what, cause, cure, code="AML386" if below else "AML387")
     error.attached.update(files)
     return error

@@ -133,6 +133,11 @@ class Case(Document):
     max_seconds: Duration | None = Field(
         default=None, description="Longest response time that passes: 2s, 1m.", examples=["2s"]
     )
+    max_slowdown: Annotated[float, Strict(), Field(ge=1, le=1000, allow_inf_nan=False)] = Field(
+        default=1.5,
+        description="How many times as long as that of the live deployment its response may take. Only if all cases of "
+        "the probe take longer, by 0.25 s or more, is the deployment too slow.",
+    )
     synthetic: Flag = Field(
         default=False, description="Whether the input shows no person, so that reports may contain its pictures."
     )

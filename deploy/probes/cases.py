@@ -25,6 +25,8 @@ from deploy.probes.values import Values
 Case = Mapping[str, Any]
 Ask = Callable[[bytes], tuple[int, bytes, float]]
 """Sends a request; returns HTTP status, body and seconds."""
+_LEAST_DELAY = 0.25
+"""Seconds by which an answer must be later than that of the live deployment to count as slower."""
 _INPUT = {"png": "image", "nifti": "image", "json": "body"}
 """What a probe type takes -> the key with its file."""
 
@@ -225,8 +227,27 @@ def failures(
     equal = [(each.name, each.sent, each.answer) for each in results if each.answer and not each.expected]
     for one, other in plausibility.distinct(equal):
         found.append(Failure(other, 1.0, f"expected another answer than that of {one}, which has another input"))
+    found += slower(named, results, live)
     kept = [replace(each, waiver=_waiver(by_name[each.name], today)) for each in found]
     return sorted(kept, key=lambda each: (bool(each.waiver), -each.gap, each.name))
+
+
+def slower(named: Sequence[Case], results: Sequence[Result], live: Mapping[str, Result]) -> list[Failure]:
+    """One failure, if every answer is too late compared with the live deployment: a single late one can be chance."""
+    limits = {case_name(each): float(each["case"]["max_slowdown"]) for each in named}
+    times = [(limits[each.name], each, live[each.name].seconds[1]) for each in results if each.name in live]
+    if not times or any(new.seconds[0] <= max(old * most, old + _LEAST_DELAY) for most, new, old in times):
+        return []
+    most, new, old = max(times, key=lambda each: each[1].seconds[0] / max(each[2], 1e-3))
+    words = f"expected an answer within {old * most:.2f} s ({most:g} times that of the live deployment, max_slowdown), "
+    words += f"it took {new.seconds[0]:.2f} s; {'all cases are' if len(times) > 1 else 'it is'} slower"
+    return [Failure(new.name, new.seconds[0] / max(old, 1e-3) - most, words, is_relative=True)]
+
+
+def with_times(results: Sequence[Result], again: Sequence[Result]) -> list[Result]:
+    """The results with the shortest and the longest time of both."""
+    pairs = zip(results, again, strict=True)
+    return [replace(one, seconds=_range((*one.seconds, *other.seconds))) for one, other in pairs]
 
 
 def _failures(case: Mapping[str, Any], result: Result, live: Result | None) -> Iterator[tuple[float, str, bool]]:

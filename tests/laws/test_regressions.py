@@ -10,9 +10,8 @@ from collections.abc import Callable
 
 import pytest
 
-from benchmarks import regressions
-from benchmarks.regressions import REGRESSIONS, TARGET, Work, judged, works
-from benchmarks.wrong_answers import any_answer, command_line, harmless
+from benchmarks.regressions import REGRESSIONS, TARGET, judged, works
+from benchmarks.wrong_answers import command_line, harmless
 from benchmarks.wrong_answers.kinds import ALL
 from tests.project import ROOT
 
@@ -60,14 +59,6 @@ def test_harmless_changes_pass(request: pytest.FixtureRequest) -> None:
 
     assert chosen
     assert failed == {}
-
-
-def test_twice_the_time_is_found_with_a_limit() -> None:
-    """And only with one: no template has `max_seconds`, because the time of the model in Azure is not known here."""
-    slow = Work(any_answer.TWICE_AS_SLOW, "medimageinsight", 1)
-
-    assert judged(slow).caught == 0
-    assert judged(Work(slow.kind, slow.template, 1, regressions.MAX_SECONDS)).caught == 1
 
 
 def test_the_code_does_not_know_the_kinds() -> None:

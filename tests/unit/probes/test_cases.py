@@ -345,6 +345,36 @@ def test_too_slow_and_worse_than_live():
     assert cases.failures([changed_case("medimageparse", 0, margin=0.1)], [new], {"low": live}, TODAY) == []
 
 
+@pytest.mark.parametrize(
+    ("new", "limits", "slow"),
+    [
+        ((1.0, 1.0), (1.5, 1.5), True),
+        ((1.0, 0.7), (1.5, 1.5), False),  # one case is fast enough
+        ((0.8, 1.0), (1.5, 2.5), False),  # its limit is higher
+        ((0.74, 0.74), (1.0, 1.0), False),  # less than 0.25 s
+    ],
+)
+def test_slower_than_the_live_deployment(new, limits, slow):
+    """Only if every case is."""
+    named = [
+        {"name": name, "folder": ".", "case": changed_case("medimageparse", 0, max_slowdown=most)["case"]}
+        for name, most in zip("ab", limits, strict=True)
+    ]
+    results = [cases.Result(name, seconds=(time, time + 5)) for name, time in zip("ab", new, strict=True)]
+    live = {name: cases.Result(name, seconds=(0.1, 0.5)) for name in "ab"}
+
+    found = cases.failures(named, results, live, TODAY)
+    assert [(each.name, each.is_relative) for each in found] == ([("a", True)] if slow else [])
+    assert not slow or "within 0.75 s (1.5 times that of the live deployment, max_slowdown)" in found[0].words
+    assert cases.failures(named, results, {}, TODAY) == []
+
+
+def test_a_second_look_keeps_the_shortest_and_the_longest_time():
+    """So a deployment is slower only if it was twice."""
+    first, second = [cases.Result("a", seconds=(1.0, 1.2))], [cases.Result("a", seconds=(0.4, 0.6))]
+    assert cases.with_times(first, second)[0].seconds == (0.4, 1.2)
+
+
 @pytest.mark.parametrize("name", ["medimageparse", "medimageparse3d", "cxrreportgen"])
 def test_a_difference_is_drawn(name):
     """A PNG for masks, volumes and boxes; none for vectors."""
