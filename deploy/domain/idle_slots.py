@@ -2,8 +2,8 @@
 
 Such a deployment stays for a rollback, and its instances cost money. It is idle only if everything here is
 known: it and its endpoint are managed by the same entry, one other slot receives all traffic and the endpoint's history
-contains since when, and the history lists the release of this deployment as live, or that a rescue moved traffic
-away from it. A deployment of an unfinished rollout has no such record and is never idle.
+contains since when, and the history lists the release of this deployment as live, or that a rescue or a rollback
+moved traffic away from it. A deployment of an unfinished rollout has no such record and is never idle.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ _AT_REST = ("Succeeded", "Failed", "Canceled")
 
 @dataclass(frozen=True)
 class Idle:
-    """A deployment without traffic, since when (UTC), and the live release. `failed`: a rescue left it."""
+    """A deployment without traffic, since when (UTC), and the live release. `failed`: a rescue left it.
+    `rolled_back`: a rollback left it.
+    """
 
     slot: str
     release: str
@@ -36,6 +38,7 @@ class Idle:
     instance_type: str
     live: str
     failed: bool = False
+    rolled_back: bool = False
 
     @property
     def size(self) -> str:
@@ -85,18 +88,20 @@ def _recorded(endpoint: Mapping[str, Json], body: Mapping[str, Json], slot: str,
     """The slot with the time from which it is idle, if the history lists its current deployment."""
     release, made = _tag(body, RELEASE_TAG), body.get("systemData") or {}
     created, modified = (leases.parse_time(made.get(name)) for name in ("createdAt", "lastModifiedAt"))
-    failed = history.failed(endpoint)
-    records = [*history.live(endpoint)[1:], *([failed] if failed else [])]
+    failed, last = history.failed(endpoint), history.rolled_back(endpoint)
+    back = history.Record(slot, last.release, last.at) if last else None
+    records = [*history.live(endpoint)[1:], *(each for each in (failed, back) if each)]
     known = [each for each in records if (each.slot, each.release) == (slot, release)]
     # A record from before the deployment was created is about an earlier deployment with the same name and release.
     if created is None or not any(each.at >= created.replace(microsecond=0) for each in known):
         return None
     left = max(each.at for each in known)
-    has_failed = failed is not None and failed in known and failed.at == left
-    since = max(live.at, created, *([left] if has_failed else []), *([modified] if modified else []))
+    is_back = back is not None and back in known and back.at == left
+    has_failed = failed is not None and failed in known and failed.at == left and not is_back
+    since = max(live.at, created, *([left] if has_failed or is_back else []), *([modified] if modified else []))
     count = capacity_of(body)
     size = str((body.get("properties") or {}).get("instanceType") or "")
-    return Idle(slot, release, since, count, size, live.release, has_failed)
+    return Idle(slot, release, since, count, size, live.release, has_failed, is_back)
 
 
 def _at_rest(body: Mapping[str, Json]) -> bool:

@@ -46,8 +46,9 @@ class SlotData:
 
 
 def may_be(endpoint: Mapping[str, Json]) -> bool:
-    """Whether the history has more than the live release: otherwise there is no idle slot."""
-    return len(history.live(endpoint)) > 1 or bool(history.live(endpoint) and history.failed(endpoint))
+    """Whether the history has another release than the live one: otherwise there is no idle slot."""
+    lived = history.live(endpoint)
+    return len(lived) > 1 or bool(lived and (history.failed(endpoint) or history.rolled_back(endpoint)))
 
 
 def select(
@@ -99,7 +100,8 @@ def steps(
 
 
 def _why(found: idle_slots.Idle, hours: float, keep: float) -> str:
-    state = f"failed {hours:.1f} h ago" if found.failed else f"idle for {hours:.1f} h"
+    past = "failed" if found.failed else "rolled back" if found.rolled_back else ""
+    state = f"{past} {hours:.1f} h ago" if past else f"idle for {hours:.1f} h"
     return f"{state}, kept for {keep / 3600:g} h"
 
 

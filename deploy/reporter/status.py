@@ -159,7 +159,8 @@ def idle(slot: SlotRow) -> str:
     if slot.idle_hours is None:
         return ""
     hours = f"{slot.idle_hours:.0f} h" if slot.idle_hours >= 1 else f"{slot.idle_hours * 60:.0f} min"
-    return f"idle for {hours}{', its release failed' if slot.failed else ''}, {_retention(slot)}"
+    past = ", its release failed" if slot.failed else ", its release was rolled back" if slot.rolled_back else ""
+    return f"idle for {hours}{past}, {_retention(slot)}"
 
 
 def _retention(slot: SlotRow) -> str:
@@ -176,7 +177,9 @@ def idle_notes(environment: str, rows: Sequence[EndpointRow]) -> list[str]:
 
 
 def _note(environment: str, row: EndpointRow, slot: SlotRow) -> str:
-    release = "a failed release, for its logs" if slot.failed else "the previous release, for a rollback"
+    release = "the previous release, for a rollback"
+    if slot.failed or slot.rolled_back:
+        release = f"a release that {'failed' if slot.failed else 'was rolled back'}, for its logs"
     ends = leases.parse_time(slot.kept_until)
     kept = (
         f"until {leases.local_and_utc(ends)}; then"

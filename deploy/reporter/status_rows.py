@@ -24,8 +24,8 @@ class SlotRow:
     """One deployment of an endpoint. `traffic`: percent; `release`: the digest in its tag, or empty; `provenance`: from
     its tags.
 
-    Only of an idle slot: `idle_since` and `kept_until` (ISO 8601; None: forever), `idle_hours`, and `failed`: whether
-    its release failed.
+    Only of an idle slot: `idle_since` and `kept_until` (ISO 8601; None: forever), `idle_hours`, and whether its release
+    `failed` or was `rolled_back`.
     """
 
     name: str
@@ -39,6 +39,7 @@ class SlotRow:
     idle_hours: float | None = None
     kept_until: str | None = None
     failed: bool = False
+    rolled_back: bool = False
     provenance: Provenance = field(default_factory=Provenance)
 
 
@@ -117,6 +118,7 @@ def _idle(spec: EndpointSpec, spare: idle_slots.Idle | None, row: SlotRow, now: 
         idle_hours=round(hours, 2),
         kept_until=leases.iso_time(ends) if ends else None,
         failed=spare.failed,
+        rolled_back=spare.rolled_back,
     )
 
 

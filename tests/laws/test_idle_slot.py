@@ -136,6 +136,24 @@ def test_a_killed_rollout_is_completed_by_the_next_apply(stage: Stage, victims: 
     assert (stage.seen()["live"], slots(stage)) == (["2"], ["green"])
 
 
+def test_a_rollout_that_was_rolled_back_is_deleted_by_reap(stage: Stage, victims: Victims) -> None:
+    """Killed at 10 %, then rolled back: the hold stops the apply that would replace the slot, so reap deletes it."""
+    two_releases(stage, "24h")
+    assert victims.kill_one(stage, {"operation": "OnlineEndpoints_CreateOrUpdate", "number": 1})
+    assert sorted(stage.seen()["live"]) == ["1", "2"]
+    commands.rollback(stage.world.project, "law", every=True, **QUIET)
+    advance_alone(stage.world, 23)
+    visit(stage)
+    assert (slots(stage), len(commands.plan(stage.world.project, "law").held)) == (["blue", "green"], 1)
+    advance_alone(stage.world, 2)
+    visit(stage)
+    assert (stage.seen()["live"], slots(stage)) == (["1"], ["blue"])
+    assert len(commands.plan(stage.world.project, "law").held) == 1
+    stage.want("3")
+    assert stage.apply().exit == 0
+    assert stage.seen()["live"] == ["3"]
+
+
 def test_an_interrupted_rollout_deletes_nothing(stage: Stage) -> None:
     """Before all traffic is on the new release both slots stay; with `0` a failed one expires at once."""
     two_releases(stage, "0")

@@ -37,6 +37,10 @@ def record(slot: str, release: str, hours: float) -> str:
     return str(history.Record(slot, release, ago(hours)))
 
 
+def rolled_back(release: str, hours: float) -> dict[str, str]:
+    return {history.ROLLED_BACK_TAG: str(history.RolledBack(release, ago(hours), "jane"))}
+
+
 def endpoint(live: str, traffic: dict[str, int], failed: str = "", owner: str = OWNER, **tags: str) -> Any:
     told = {history.LIVE_TAG: live, history.FAILED_TAG: failed, OWNER_TAG: owner, **tags}
     return {**endpoint_body(traffic), "tags": {name: value for name, value in told.items() if value}}
@@ -94,19 +98,20 @@ def made(release: str) -> Any:
 
 
 BEHIND = st.fixed_dictionaries({"blue": made("r1"), "green": made("r2")}, optional={"main": made("r1")})
+BACK = st.none() | st.tuples(st.sampled_from(["r1", "r2"]), HOURS)
 KEPT = st.sampled_from([0.0, 0.0, 3600.0, 86_400.0, idle_slots.FOREVER, None])
 TAGGED = st.sampled_from([*[False] * 9, True])
 
 
 @settings(max_examples=200)
-@given(USUAL | USUAL | RECORDS, st.just([]) | RECORDS, SHARES, MIRRORS, BEHIND, TAGGED, KEPT)
+@given(USUAL | USUAL | RECORDS, st.just([]) | RECORDS, BACK, SHARES, MIRRORS, BEHIND, TAGGED, KEPT)
 def test_only_what_is_known_to_be_idle_and_over_is_deleted(
-    lived: Any, failures: Any, traffic: Any, mirror: Any, behind: Any, protected: bool, keep: float | None
+    lived: Any, failures: Any, back: Any, traffic: Any, mirror: Any, behind: Any, protected: bool, keep: float | None
 ) -> None:
     """Whatever the history, the traffic and the deployments: judged from the facts alone."""
     lived.sort(key=lambda each: each[2])
     last = "".join(record(*each) for each in failures[:1])
-    tag = {PROTECT_TAG: "yes"} if protected else {}
+    tag = {**({PROTECT_TAG: "yes"} if protected else {}), **(rolled_back(*back) if back else {})}
     body = endpoint(" ".join(record(*each) for each in lived), traffic, last, **tag)
     body["properties"]["mirrorTraffic"] = mirror
     held = {}
@@ -124,7 +129,8 @@ def test_only_what_is_known_to_be_idle_and_over_is_deleted(
         assert name not in {*traffic, *mirror}
         assert (traffic, behind[live[0]][0]) == ({live[0]: 100}, live[1])
         assert (state in ("Succeeded", "Failed", "Canceled"), owner, protected) == (True, OWNER, False)
-        assert any((name, release) == one[:2] and one[2] <= hours + 0.001 for one in (*lived[1:], *failures[:1]))
+        known = [*lived[1:], *failures[:1], *([(name, *back)] if back else [])]
+        assert any((name, release) == one[:2] and one[2] <= hours + 0.001 for one in known)
         assert since >= max(ago(live[2]), ago(hours)) - timedelta(seconds=1)
         assert (NOW - since).total_seconds() >= keep
 
@@ -171,6 +177,21 @@ def test_a_release_that_failed_is_kept_from_its_failure_on() -> None:
     assert select(failed(23), behind).idle == ()
     (gone,) = select(failed(25), behind).idle
     assert (gone.deployment, gone.why) == ("green", "failed 25.0 h ago, kept for 24 h")
+
+
+def test_a_release_that_was_rolled_back_is_kept_from_the_rollback_on() -> None:
+    """Also if it never had all traffic: the hold stops the apply that would replace it. A later deployment is not it."""
+    behind = {"blue": deployment("blue", "r1", 300), "green": deployment("green", "r2", 30)}
+
+    def back(hours: float, release: str = "r2") -> Any:
+        return endpoint(record("blue", "r1", 200), {"blue": 100}, **rolled_back(release, hours))
+
+    assert [select(body, behind).idle for body in (back(23), back(31), back(25, "r9"))] == [()] * 3
+    (gone,) = select(back(25), behind).idle
+    assert (gone.deployment, gone.why) == ("green", "rolled back 25.0 h ago, kept for 24 h")
+    row = endpoint_row(spec(), facts(back(5), tuple(behind.values())), NOW)
+    assert "\n    idle for 5 h, its release was rolled back, kept until " in status_text([row])
+    assert "contains a release that was rolled back, for its logs" in idle_notes("dev", [row])[0]
 
 
 def test_the_tag_keeps_the_slot_and_is_named() -> None:
@@ -303,7 +324,7 @@ def test_status_and_the_end_of_apply_say_how_long_it_stays() -> None:
     failed = endpoint(record("blue", "r1", 200), {"blue": 100}, record("green", "r2", 5))
     made = {"blue": deployment("blue", "r1", 300), "green": deployment("green", "r2", 30)}
     assert "\n    idle for 5 h, its release failed, kept until " in status_text([row("24h", failed, made)])
-    assert "contains a failed release" in idle_notes("dev", [row("24h", failed, made)])[0]
+    assert "contains a release that failed" in idle_notes("dev", [row("24h", failed, made)])[0]
 
 
 @pytest.mark.parametrize(
