@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from deploy.github.federation import Trust
 
 _HEADER = """\
+# Run this before the first push: GitHub creates a missing environment, without reviewers, when a job names it.
+# Before that, replace each TEAM by the team that approves. For a person, use this line instead:
+#   reviewers=$(gh api users/LOGIN --jq '[{{type: "User", id}}]')
+# In Azure this needs Owner, or Contributor and User Access Administrator, on the subscription (Reader is assigned there);
+# on GitHub, an administrator of the repository.
 # GitHub uses one of two forms for a job's subject. It uses ids when this prints use_immutable_subject: true:
 #   gh api repos/{repo}/actions/oidc/customization/sub
 # The numbers for --owner-id and --repo-id:
@@ -36,7 +41,10 @@ def federate(
     repo_id: Annotated[str, typer.Option("--repo-id", metavar="ID", help="Numeric GitHub repository id.")] = "",
     output_format: PlainFormat = TextOrJson.TEXT,
 ) -> None:
-    """Print the identities and roles that jobs need. They have only the permissions that plan, apply and reap use."""
+    """Print the commands that create the GitHub environments, identities and roles of jobs.
+
+    The roles have only the permissions that plan, apply, reap and rollback use. Reads only files: no sign-in is needed.
+    """
     from deploy.github.federation import Repository
 
     repository = Repository(repo, owner_id, repo_id)
@@ -51,13 +59,17 @@ command_help.add(app, federate, "amldeploy github federate -e prod --repo OWNER/
 def _script(trusts: Sequence[Trust], repo: str) -> str:
     """A shell script; what is not a command is a comment."""
     parts = [_HEADER.format(repo=repo)]
+    jobs: dict[str, str] = {}
     for trust in trusts:
         lines = [f"# {trust.job}: GitHub environment {trust.environment}, identity {trust.identity}"]
+        former = jobs.setdefault(trust.identity, trust.job)
+        if former != trust.job:
+            lines.append(f"#   the identity of {former}: created above, with its roles")
         lines += [
             f"#   subject by {form:<6} {subject}{' (used below)' if form == trust.form else ''}"
             for form, subject in trust.subjects.items()
         ]
-        lines += [f"#   {grant.role}: {grant.why}" for grant in trust.grants]
+        lines += [f"#   {grant.role}: {grant.why}" for grant in trust.grants if former == trust.job]
         parts.append("\n".join([*lines, *trust.commands, *_lock_lines(trust)]))
     return "\n\n".join(parts)
 

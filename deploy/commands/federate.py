@@ -25,6 +25,9 @@ def federate(project: Project, name: str, repository: Repository) -> list[Trust]
     if any(number and not number.isdecimal() for number in (repository.owner_id, repository.id)):
         cure = "Get them with: gh api repos/OWNER/NAME --jq '.owner.id, .id'"
         raise UsageError(what, "--owner-id and --repo-id must be numbers", cure, code="AML662")
+    if bool(repository.owner_id) != bool(repository.id):
+        cure = "Use both. Get them with: gh api repos/OWNER/NAME --jq '.owner.id, .id'"
+        raise UsageError(what, "--owner-id and --repo-id must be used together", cure, code="AML662")
     environment, specs = validate(project, name)
     if environment.cloud == "local":
         cause, cure = "the emulator needs no federated identity", "Use an environment in Azure"

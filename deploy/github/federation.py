@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import urllib.parse
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -26,6 +27,8 @@ _CONTAINER_LEASE = tuple(f"{_CONTAINER}/{verb}" for verb in ("read", "write", "l
 """In the built-in roles Contributor and Storage Account Contributor, which also allow to read the account keys."""
 _VARIABLES = {"AZURE_CLIENT_ID": "$client", "AZURE_TENANT_ID": "$tenant"}
 """Variable that a job needs to sign in -> shell variable of the commands."""
+_BRANCH = "main"
+"""The branch whose jobs can use the GitHub environments, except that of plan."""
 _ROLE = "Microsoft.Authorization/roleAssignments:RoleDefinitionId"
 
 
@@ -112,8 +115,10 @@ def trusts(
         first = place == owner  # the job for which the commands create the identity and assign its roles
         defined = {grant.role for trust in found for grant in _all_grants(trust)}
         commands = [
-            *_identity(environment, identity, "github" if first else f"github-{job}", subjects[form], audience),
+            *_create(environment, identity, first),
+            *_trust(environment, identity, "github" if first else f"github-{job}", subjects[form], audience),
             *(command for grant in grants if first for command in _grant(grant, defined)),
+            *_place(repository, place, job),
             *(_variable(repository, place, *pair) for pair in _VARIABLES.items()),
         ]
         lock_roles = _lock_roles(environment, defined) if first and grants is not reading else []
@@ -212,13 +217,20 @@ def _group(environment: Environment) -> str:
     return environment.workspace_id.split("/providers/")[0]
 
 
-def _identity(environment: Environment, identity: str, credential: str, subject: str, audience: str) -> list[str]:
-    """Commands that create the identity, add a federated credential for the subject, and set shell variables."""
-    within = f"--subscription {environment.subscription_id} --resource-group {shlex.quote(environment.resource_group)}"
+def _within(environment: Environment) -> str:
+    return f"--subscription {environment.subscription_id} --resource-group {shlex.quote(environment.resource_group)}"
+
+
+def _create(environment: Environment, identity: str, first: bool) -> list[str]:
+    return [f"az identity create {_within(environment)} --name {identity}"] if first else []
+
+
+def _trust(environment: Environment, identity: str, credential: str, subject: str, audience: str) -> list[str]:
+    """Commands that add a federated credential for the subject, and set shell variables."""
+    within = _within(environment)
     trust = f"--issuer {ISSUER} --subject {shlex.quote(subject)} --audiences {audience}"
     show = f"az identity show {within} --name {identity} --output tsv --query"
     return [
-        f"az identity create {within} --name {identity}",
         f"az identity federated-credential create {within} --identity-name {identity} --name {credential} {trust}",
         *(f"{word}=$({show} {word}Id)" for word in ("principal", "client", "tenant")),
     ]
@@ -239,6 +251,24 @@ def _grant(grant: Grant, defined: Container[str] = (), scope: str = "", within: 
     if within:  # the quotes around it end here, so that the shell expands it
         words = words.replace(within, f"'\"{within}\"'")
     return [f"az role definition create --role-definition {words}", assign]
+
+
+def _place(repository: Repository, place: str, job: str) -> list[str]:
+    """Commands that create the GitHub environment: any branch for plan, else only `_BRANCH`; reviewers for apply and
+    rollback. TEAM is a placeholder; without a team of this name the environment is not created.
+    """
+    path = f"repos/{repository.name}/environments/{urllib.parse.quote(place, safe='')}"
+    if job == "plan":
+        return [f"gh api --method PUT {path}"]
+    policy = '\\"deployment_branch_policy\\": {\\"protected_branches\\": false, \\"custom_branch_policies\\": true}'
+    reviewed = job in ("apply", "rollback")
+    more = f'\\"prevent_self_review\\": {json.dumps(job == "apply")}, \\"reviewers\\": $reviewers, ' if reviewed else ""
+    team = f"orgs/{repository.name.partition('/')[0]}/teams/TEAM"
+    return [
+        *([f"reviewers=$(gh api {team} --jq '[{{type: \"Team\", id}}]')"] if reviewed else []),
+        f'gh api --method PUT {path} --input - <<<"{{{more}{policy}}}"',
+        f"gh api --method POST {path}/deployment-branch-policies -f name={_BRANCH}",
+    ]
 
 
 def _variable(repository: Repository, place: str, name: str, value: str) -> str:

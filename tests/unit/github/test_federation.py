@@ -65,6 +65,42 @@ def test_reap_and_apply_use_the_same_identity() -> None:
     names = [words[words.index("--name") + 1] for words in (shlex.split(one), shlex.split(other))]
     assert names == ["github", "github-reap"]
     assert any("--env dev-reap" in command for command in reap.commands)
+    assert [sum(c.startswith("az identity create ") for c in trust.commands) for trust in (apply, reap)] == [1, 0]
+
+
+def test_the_environments_on_github_are_created_before_their_variables(tmp_path: Path) -> None:
+    """With a `gh` that records: reviewers for apply and rollback, only main except for plan. Without the team, apply's
+    environment is not created without reviewers: the request is no valid JSON.
+    """
+    trusts = commands.federate(PROJECT, "dev", Repository("octo-org/octo-repo"))
+    lines = [line for trust in trusts for line in trust.commands if line.startswith(("gh ", "reviewers="))]
+    for team, reviewers in (('[{"type": "Team", "id": 7}]', [{"type": "Team", "id": 7}]), ("", None)):
+        seen = tmp_path / f"seen{len(team)}"
+        fake = f"""gh() {{ case "$*" in
+            *orgs/octo-org/teams/TEAM*) echo '{team}' ;;
+            *--input*) echo "$4 $(cat)" >>"{seen}" ;;
+            *) echo "$*" >>"{seen}" ;;
+        esac; }}"""
+        script = "\n".join(["client=c tenant=t", fake, *lines])
+        subprocess.run(["bash", "-c", script], check=True)  # noqa: S607
+        place = "repos/octo-org/octo-repo/environments/dev"
+        rows = seen.read_text().splitlines()
+        assert rows[0] == f"api --method PUT {place}-plan"
+        bodies = dict(row.split(" ", 1) for row in rows if row.startswith("repos/"))
+        reap = json.loads(bodies[f"{place}-reap"])
+        assert reap == {"deployment_branch_policy": {"protected_branches": False, "custom_branch_policies": True}}
+        for name, own in ((place, True), (f"{place}-rollback", False)):
+            if reviewers is None:
+                with pytest.raises(json.JSONDecodeError):
+                    json.loads(bodies[name])
+            else:
+                assert json.loads(bodies[name]) == {**reap, "reviewers": reviewers, "prevent_self_review": own}
+            assert f"api --method POST {name}/deployment-branch-policies -f name=main" in rows
+        for trust in trusts:
+            uses = [number for number, row in enumerate(rows) if f"--env {trust.environment} " in row]
+            made = next(n for n, row in enumerate(rows) if row.split(" {")[0].endswith(f"/{trust.environment}"))
+            assert len(uses) == 2
+            assert made < min(uses)
 
 
 def test_the_rollback_identity_cannot_assign_roles() -> None:
@@ -121,7 +157,7 @@ def test_a_role_of_unknown_id_is_not_narrowed() -> None:
     assert federation._only({"acrpull"}, BUILT_IN)
 
 
-@pytest.mark.parametrize("repository", [Repository("octo"), Repository("a/b c"), Repository("a/b", "1", "x")])
+@pytest.mark.parametrize("repository", [Repository("octo"), Repository("a/b c"), Repository("a/b", "1", "x"), Repository("a/b", "1"), Repository("a/b", "", "2")])
 def test_what_is_no_repository(repository: Repository) -> None:
     """The error is raised before any command is printed."""
     with pytest.raises(UsageError) as caught:
@@ -141,8 +177,8 @@ def test_commands_are_quoted_for_the_shell(group: str, workspace: str, name: str
     """Whatever a name holds, it is one word of the command that it belongs to."""
     environment = Environment(name, "AzureCloud", "s", group, workspace, ("mip",))
     for trust in federation.trusts(environment, [spec()], Repository("o/r"), "api://a", BUILT_IN):
-        made, credential, *_ = (shlex.split(command) for command in trust.commands)
-        assert made[made.index("--resource-group") + 1] == group
+        credential = next(shlex.split(command) for command in trust.commands if "federated-credential" in command)
+        assert credential[credential.index("--resource-group") + 1] == group
         assert credential[credential.index("--subject") + 1] == trust.subjects["names"]
         granted = [shlex.split(command) for command in trust.commands if command.startswith("az role")]
         scopes = [grant.scope for grant in trust.grants] if trust.job != "reap" else []
