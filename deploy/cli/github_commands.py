@@ -1,4 +1,4 @@
-"""The commands `amldeploy github ...`: what a repository needs in Azure. They print commands and change nothing."""
+"""The commands `amldeploy github ...`: what a repository needs on GitHub and in Azure. They print commands only."""
 
 from __future__ import annotations
 

@@ -11,8 +11,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.project import ROOT
+from tests.workflows.expressions import FUNCTIONS, Scope
 
 FETCHED = re.compile(r"""(?:src=|url\(|@import |<link[^>]*href=|fetch\()\s*["']?(?:https?:)?//[^"' )]+""")
 
@@ -71,14 +73,46 @@ def test_the_workflow_of_the_page_is_the_one_that_init_writes() -> None:
 
 
 def test_the_job_of_a_second_environment_passes_the_linter(tmp_path: Path) -> None:
-    """The workflow with the job `prod` of docs/github-actions.md is valid."""
+    """The workflow with the other jobs of docs/github-actions.md is valid."""
     page = (ROOT / "docs/github-actions.md").read_text(encoding="utf-8")
-    job = re.findall(r"^```yaml\n(  prod:\n.*?)^```$", page, re.MULTILINE | re.DOTALL)
-    assert len(job) == 1
-    workflow = (ROOT / "deploy/starter/workflow.yml").read_text(encoding="utf-8") + job[0]
+    jobs = re.findall(r"^```yaml\n(  [\w-]+:\n.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    assert len(jobs) == 2
+    workflow = (ROOT / "deploy/starter/workflow.yml").read_text(encoding="utf-8") + "".join(jobs)
     path = tmp_path / "amldeploy.yml"
     path.write_text(workflow.replace("OWNER/", "acme/").replace("@COMMIT", f"@{'0123456789' * 4}"), encoding="utf-8")
     for tool in (("jactionlint", "--shellcheck="), ("check-jsonschema", "--builtin-schema", "vendor.github-workflows")):
         command = [Path(sys.executable).with_name(tool[0]), *tool[1:], path]
         ran = subprocess.run(command, capture_output=True, text=True, check=False)
         assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("results", "starts"),
+    [
+        (("success", "success"), True),
+        (("skipped", "success"), True),
+        (("failure", "skipped"), False),
+        (("cancelled", "skipped"), False),
+        (("success", "failure"), False),
+    ],
+)
+def test_a_third_environment_waits_for_all_earlier_ones(results: tuple[str, str], starts: bool) -> None:
+    """The condition of the job `prod` of the page, with `needs: [dev, staging]`: a failed dev skips staging."""
+    page = (ROOT / "docs/github-actions.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"^```yaml\n(  review-prod:\n.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    needs = dict(zip(("dev", "staging"), ({"result": each} for each in results), strict=True))
+    functions = {**FUNCTIONS, "cancelled": lambda: False}
+    scope = Scope({"needs": needs, "github": {"event_name": "push"}, "inputs": {}}, functions)
+    assert scope.holds(yaml.safe_load(block)["prod"]["if"]) is starts
+
+
+def test_the_table_of_workflows_names_their_inputs() -> None:
+    """docs/github-actions.md: each reusable workflow with its inputs, the required ones in bold."""
+    page = (ROOT / "docs/github-actions.md").read_text(encoding="utf-8")
+    listed = dict(re.findall(r"^\| `([a-z]+\.yml)` \| ([^|]*) \|", page, re.MULTILINE))
+    called = {}
+    for path in (ROOT / ".github/workflows").glob("*.yml"):
+        if call := yaml.safe_load(path.read_text(encoding="utf-8"))[True].get("workflow_call"):
+            names = (f"**{name}**" if each.get("required") else name for name, each in call["inputs"].items())
+            called[path.name] = ", ".join(names)
+    assert listed == called

@@ -14,7 +14,7 @@ from typing import Any
 
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>-?\d+(?:\.\d+)?)|(?P<string>'(?:[^']|'')*')|(?P<name>[A-Za-z_][A-Za-z0-9_-]*)"
-    r"|(?P<sign>==|!=|<=|>=|&&|\|\||[!<>().,\[\]]))"
+    r"|(?P<sign>==|!=|<=|>=|&&|\|\||[!<>().,*\[\]]))"
 )
 _HOLE = re.compile(r"\$\{\{((?:[^'}]|'(?:[^']|'')*'|\}(?!\}))*)\}\}")
 STATUS = ("success", "failure", "cancelled", "always")
@@ -112,6 +112,9 @@ class _Parser:
     def _reached(self) -> Any:
         found = self._atom()
         while sign := self._take(".", "["):
+            if sign == "." and self._take("*"):
+                found = Filtered(found.values() if isinstance(found, Mapping) else found or ())
+                continue
             if sign == ".":
                 key, self_kind = self.word, self.kind
                 if self_kind != "name":
@@ -191,7 +194,13 @@ def _number(value: Any) -> float:
     return float("nan")
 
 
+class Filtered(list[Any]):
+    """The result of `.*`; a property of it is the list of this property of its items."""
+
+
 def reach(value: Any, key: Any) -> Any:
+    if isinstance(value, Filtered):
+        return Filtered(reach(each, key) for each in value)
     if isinstance(value, list):
         return value[key] if isinstance(key, int) and 0 <= key < len(value) else None
     if not isinstance(value, Mapping):

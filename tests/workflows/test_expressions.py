@@ -13,7 +13,7 @@ from tests.workflows.expressions import Scope, Wrong
 
 WORDS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
 SCOPE = Scope(
-    {"needs": {"plan": {"outputs": {"changes": "true", "scoring-uri": "https://x"}}}, "vars": {"LIST": '["dev"]'}},
+    {"needs": {"plan": {"outputs": {"changes": "true", "scoring-uri": "https://x"}, "result": "success"}}, "vars": {"LIST": '["dev"]'}},
     {"success": lambda: False, "always": lambda: True},
 )
 
@@ -33,6 +33,8 @@ SCOPE = Scope(
         ("format('{0} {{}} {1}', 'a', true)", "a {} true"),
         ("startsWith('refs/heads/main', 'refs/heads/')", True),
         ("null == ''", True),
+        ("contains(needs.*.result, 'success')", True),
+        ("contains(needs.*.result, 'failure')", False),
     ],
 )
 def test_values(text: str, value: Any) -> None:

@@ -14,6 +14,7 @@ import yaml
 
 from tests.project import ROOT
 from tests.workflows.actions import ACTIONS
+from tests.workflows.expressions import FUNCTIONS, Scope
 
 FILES = sorted([*(ROOT / ".github/workflows").glob("*.yml"), *(ROOT / ".github/actions").glob("*/action.yml")])
 COMMAND = re.compile(r"(?<![\w/.-])(?:scripts|\.venv/bin)/[\w-]+")
@@ -57,6 +58,25 @@ def test_ci_runs_the_tests_and_the_lock() -> None:
     assert jobs["test"]["strategy"]["matrix"] == {"python": ["3.11", "3.13"]}
     assert runs["lock"] == 'exec "$AMLDEPLOY" apply -e local'
     assert "zizmor" in runs["pins"]
+
+
+@pytest.mark.parametrize("chosen", [(), ("allow-rolled-back",), ("allow-exposure", "prune")])
+def test_plan_passes_its_options(tmp_path: Path, chosen: tuple[str, ...]) -> None:
+    """Each boolean input of plan.yml is the option of `plan` with its name; release.yml passes on all of them."""
+    release, plan = (yaml.safe_load((ROOT / f".github/workflows/{name}.yml").read_text()) for name in ("release", "plan"))
+    every = {name for name, each in plan[True]["workflow_call"]["inputs"].items() if each["type"] == "boolean"}
+    assert every == {"allow-exposure", "allow-rolled-back", "prune"}
+    asked = Scope({"inputs": {name: name in chosen for name in every}}, FUNCTIONS)
+    given = {name: asked.fill(text) for name, text in release["jobs"]["plan"]["with"].items() if name in every}
+    step = next(step for step in plan["jobs"]["plan"]["steps"] if step.get("id") == "plan")
+    scope = Scope({"inputs": given, "steps": {}, "vars": {}}, FUNCTIONS)
+    env = {name: str(scope.fill(text) or "") for name, text in step["env"].items()}
+    tool = tmp_path / "amldeploy"
+    tool.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    tool.chmod(0o700)
+    subprocess.run(["bash", "-c", step["run"]], env={**env, "AMLDEPLOY": str(tool)}, cwd=tmp_path, check=True)  # noqa: S607
+    seen = (tmp_path / "plan.md").read_text().split()
+    assert {word.removeprefix("--") for word in seen} & every == set(chosen)
 
 
 def test_saved_pictures_are_linked(tmp_path: Path) -> None:

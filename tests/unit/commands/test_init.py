@@ -233,6 +233,9 @@ def test_the_workflow_calls_ours_correctly(project: commands.Project) -> None:
         assert {name for name, each in inputs.items() if each.get("required")} <= set(job["with"])
         needed = {name for each in called["jobs"].values() for name in each.get("permissions", {})}
         assert needed <= set(job["permissions"])
+    document = yaml.safe_load((project.root / starter.WORKFLOW).read_text())
+    crons = {each["cron"] for each in document[True]["schedule"]}
+    assert crons == set(re.findall(r"github\.event\.schedule == '([^']+)'", str(jobs)))
     (note,) = made.notes
     assert note.startswith(
         "replace OWNER/amldeploy and COMMIT in .github/workflows/amldeploy.yml by the repository and "
