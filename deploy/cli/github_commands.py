@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 
 _HEADER = """\
 # Run this before the first push: GitHub creates a missing environment, without reviewers, when a job names it.
-# Before that, replace each TEAM by the team that approves. For a person, use this line instead:
+# Before that, replace each TEAM by the team that approves. For a person, or without reviewers, change the line to:
 #   reviewers=$(gh api users/LOGIN --jq '[{{type: "User", id}}]')
-# In Azure this needs Owner, or Contributor and User Access Administrator, on the subscription (Reader is assigned there);
+#   reviewers='[]'
+# In Azure this needs Owner, or Contributor and User Access Administrator, on the subscription (for the role Reader);
 # on GitHub, an administrator of the repository.
 # GitHub uses one of two forms for a job's subject. It uses ids when this prints use_immutable_subject: true:
 #   gh api repos/{repo}/actions/oidc/customization/sub

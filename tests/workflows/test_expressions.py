@@ -13,7 +13,10 @@ from tests.workflows.expressions import Scope, Wrong
 
 WORDS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
 SCOPE = Scope(
-    {"needs": {"plan": {"outputs": {"changes": "true", "scoring-uri": "https://x"}, "result": "success"}}, "vars": {"LIST": '["dev"]'}},
+    {
+        "needs": {"plan": {"outputs": {"changes": "true", "scoring-uri": "https://x"}, "result": "success"}},
+        "vars": {"LIST": '["dev"]'},
+    },
     {"success": lambda: False, "always": lambda: True},
 )
 

@@ -63,7 +63,8 @@ def test_ci_runs_the_tests_and_the_lock() -> None:
 @pytest.mark.parametrize("chosen", [(), ("allow-rolled-back",), ("allow-exposure", "prune")])
 def test_plan_passes_its_options(tmp_path: Path, chosen: tuple[str, ...]) -> None:
     """Each boolean input of plan.yml is the option of `plan` with its name; release.yml passes on all of them."""
-    release, plan = (yaml.safe_load((ROOT / f".github/workflows/{name}.yml").read_text()) for name in ("release", "plan"))
+    folder = ROOT / ".github/workflows"
+    release, plan = (yaml.safe_load((folder / name).read_text()) for name in ("release.yml", "plan.yml"))
     every = {name for name, each in plan[True]["workflow_call"]["inputs"].items() if each["type"] == "boolean"}
     assert every == {"allow-exposure", "allow-rolled-back", "prune"}
     asked = Scope({"inputs": {name: name in chosen for name in every}}, FUNCTIONS)

@@ -180,7 +180,7 @@ def test_a_release_that_failed_is_kept_from_its_failure_on() -> None:
 
 
 def test_a_release_that_was_rolled_back_is_kept_from_the_rollback_on() -> None:
-    """Also if it never had all traffic: the hold stops the apply that would replace it. A later deployment is not it."""
+    """Also if it never had all traffic: the hold stops the next apply. A later deployment stays."""
     behind = {"blue": deployment("blue", "r1", 300), "green": deployment("green", "r2", 30)}
 
     def back(hours: float, release: str = "r2") -> Any:

@@ -157,7 +157,16 @@ def test_a_role_of_unknown_id_is_not_narrowed() -> None:
     assert federation._only({"acrpull"}, BUILT_IN)
 
 
-@pytest.mark.parametrize("repository", [Repository("octo"), Repository("a/b c"), Repository("a/b", "1", "x"), Repository("a/b", "1"), Repository("a/b", "", "2")])
+@pytest.mark.parametrize(
+    "repository",
+    [
+        Repository("octo"),
+        Repository("a/b c"),
+        Repository("a/b", "1", "x"),
+        Repository("a/b", "1"),
+        Repository("a/b", "", "2"),
+    ],
+)
 def test_what_is_no_repository(repository: Repository) -> None:
     """The error is raised before any command is printed."""
     with pytest.raises(UsageError) as caught:
