@@ -38,11 +38,15 @@ def _group() -> None:
 def federate(
     environment: Environment,
     repo: Annotated[str, typer.Option("--repo", metavar="OWNER/NAME", help="Repository on GitHub.")],
-    owner_id: Annotated[str, typer.Option("--owner-id", metavar="ID", help="Numeric GitHub owner id.")] = "",
-    repo_id: Annotated[str, typer.Option("--repo-id", metavar="ID", help="Numeric GitHub repository id.")] = "",
+    owner_id: Annotated[
+        str, typer.Option("--owner-id", metavar="ID", help="Numeric GitHub owner id; with --repo-id.")
+    ] = "",
+    repo_id: Annotated[
+        str, typer.Option("--repo-id", metavar="ID", help="Numeric GitHub repository id; with --owner-id.")
+    ] = "",
     output_format: PlainFormat = TextOrJson.TEXT,
 ) -> None:
-    """Print the commands that create the GitHub environments, identities and roles of jobs.
+    """Print the commands that set up GitHub and Azure.
 
     The roles have only the permissions that plan, apply, reap and rollback use. Reads only files: no sign-in is needed.
     """
