@@ -42,8 +42,11 @@ def problem_of_apply(kind: Kind, name: str, seed: int) -> str:
 def _faults(kind: Kind, name: str, seed: int) -> list[dict[str, Any]]:
     """The answers of the new deployment; or the times of both, if only they differ."""
     if kind.seconds != SECONDS:
-        times = {"blue": SECONDS, NEW: kind.seconds}
-        return [{"kind": "delay", "deployment": slot, "seconds": t, "times": "always"} for slot, t in times.items()]
+        times = {"blue": SECONDS, NEW: kind.seconds}  # in addition to the stand-in's own, which is multiplied, too
+        return [
+            {"kind": "delay", "deployment": slot, "seconds": each, "factor": each / SECONDS, "times": "always"}
+            for slot, each in times.items()
+        ]
     bodies = [kind.body(given, seed)[0].decode() for given in template(name).inputs]
     return [{"kind": "answer", "deployment": NEW, "number": n, "body": body} for n, body in enumerate(bodies, 1)]
 

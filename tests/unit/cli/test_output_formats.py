@@ -161,7 +161,7 @@ def test_schemas_are_written(amldeploy: ForkServer, tmp_path: Path) -> None:
     """Those of the user's files, into a folder; a single name is printed."""
     ran = amldeploy.run(tmp_path, "schema", "--write", "editor")
     assert sorted(ran.stdout.splitlines()) == sorted(f"editor/{path.name}" for path in (tmp_path / "editor").iterdir())
-    assert len(ran.stdout.splitlines()) == 4
+    assert len(ran.stdout.splitlines()) == 6
     assert amldeploy.run(tmp_path, "schema", "endpoint", "--write", "editor").returncode == Exit.USAGE
 
 
