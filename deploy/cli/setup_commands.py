@@ -50,8 +50,7 @@ def init(
         console.print_message(f"Note: {note}.")
     if around != Path():
         console.print_message(f"Note: A project contains this folder. To add to it: amldeploy -C {around} init")
-    key = f" {made.key}" if made.key else ""
-    console.print_message(f"Next: amldeploy apply -e local, then amldeploy invoke -e local{key}")
+    console.print_message(f"Next: {', then '.join(made.next)}")
 
 
 def import_(

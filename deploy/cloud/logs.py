@@ -35,6 +35,11 @@ def examine(cloud: Cloud, error: CloudError, document: Mapping[str, Json]) -> No
     error.cause = f"{found.root_cause}. {error.cause}" if found.root_cause else error.cause
 
 
+def name_command(error: CloudError, environment: str, key: str, slot: str) -> None:
+    """Complete `amldeploy logs` in the cure: without the slot it shows the live deployment, not the one that failed."""
+    error.cure = error.cure.replace("`amldeploy logs`", f"`amldeploy logs -e {environment} {key} --slot {slot}`")
+
+
 def stage(cloud: Cloud, endpoint: str, name: str) -> str:
     """How far the start of a deployment is: the last event of its pod, in Azure's words; empty if that is unknown.
 

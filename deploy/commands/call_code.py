@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from deploy.cloud import endpoints
 from deploy.cloud.connect import Cloud
-from deploy.commands.invoke import Input, key_of, probe_for
+from deploy.commands.invoke import REQUEST_FILE, Input, key_of, probe_for
 from deploy.commands.keys import token_command
 from deploy.commands.project import Project, validate
 from deploy.commands.result import Result
@@ -59,9 +59,10 @@ def _code(cloud: Cloud, spec: EndpointSpec, uri: str, auth_mode: str, sent: Inpu
     if mode != "key":
         token = "" if cloud.environment.cloud == "local" else token_command(cloud, spec.name, mode)
     known = spec.pipeline.probe is not None or sent.file is not None
+    invoked = [*command, *([] if known else REQUEST_FILE.split()), *(["--slot", slot] if slot else [])]
     return CallCode(
         uri=uri,
-        invoke=shlex.join([*command, *(["--slot", slot] if slot else [])]),
+        invoke=shlex.join(invoked),
         request=shlex.join([*command, "--print-request"]) if known else "",
         token=token,
         deployment=slot or "",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from deploy.commands.invoke import REQUEST_FILE
 from deploy.commands.project import Project
 from deploy.config import reader, starter
 from deploy.config.project_folder import ENVIRONMENTS
@@ -17,6 +19,7 @@ from deploy.documents.locations import TEMPLATES, did_you_mean
 from deploy.errors import SpecError, UsageError
 
 _WHAT = "initialize this folder"
+_SAMPLE = "amldeploy init --template own-model"
 
 
 @dataclass(frozen=True)
@@ -26,8 +29,8 @@ class Initialized:
     written: Sequence[str]
     kept: Sequence[str]
     notes: Sequence[str] = ()
-    key: str = ""
-    """The endpoint of the environment local with the template; `KEY` if none has it; empty if there is only one."""
+    next: Sequence[str] = ()
+    """The commands that deploy the template to the environment local and call it."""
 
 
 def init(
@@ -63,7 +66,23 @@ def init(
     if (template or source) and entries and key == "KEY" and "local" in environments:
         entry = f"{starter.key_of(names[0])}: {{template: {names[0]}}}"
         notes.append(f"{environments['local']} does not use {names[0]}. Add below endpoints: {entry}")
-    return Initialized(writing.written, writing.kept, notes, key if len(entries) > 1 else "")
+    return Initialized(writing.written, writing.kept, notes, _next(root, names[0], key if len(entries) > 1 else ""))
+
+
+def _next(root: Path, template: str, key: str) -> list[str]:
+    """The next commands. `key`: the template's endpoint in the environment local; empty if there is only one."""
+    try:
+        files = reader.read_template(root, template)
+    except SpecError:  # a template of the project's own, which apply checks
+        return [" ".join(["amldeploy apply -e local", key]).strip()]
+    with_code = any(_has(files, name, "code_configuration") for name in files.deployments)
+    with_probe = files.pipeline is not None and _has(files, files.pipeline, "probe")
+    call = ["amldeploy invoke -e local", *filter(None, [key]), *([] if with_probe else [REQUEST_FILE])]
+    return [*(["amldeploy emulator scoring"] if with_code else []), "amldeploy apply -e local", " ".join(call)]
+
+
+def _has(files: reader.TemplateFiles, name: str, field: str) -> bool:
+    return re.search(rf"^{field}:", files.read(name) or "", re.MULTILINE) is not None
 
 
 def write_schemas(folder: Path) -> list[str]:
@@ -102,6 +121,8 @@ def _checked(root: Path, source: Path) -> Path:
         name = f"The template {folder.name!r}"
         cause = "; ".join(problem.cause.rstrip(".").replace(name, str(source)) for problem in error.problems)
         cure = "Rename the files to endpoint.yml and deployment.yml (or blue-deployment.yml)"
+        if not any(each.suffix in (".yml", ".yaml", ".j2") for each in folder.iterdir()):
+            cure = f"Write a sample with {_SAMPLE}, then replace its code/, model/, conda.yml and probe/ by yours"
         raise UsageError(_WHAT, cause, cure, code="AML688") from None
     for name in files.deployments:
         _require_inside(folder, source, PurePosixPath(name).name, files.read(name) or "")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from deploy import probes
-from deploy.cloud import endpoints
+from deploy.cloud import endpoints, logs
 from deploy.cloud.connect import Cloud
 from deploy.commands.project import Project, read_facts, validate
 from deploy.commands.result import save_files
@@ -20,6 +20,10 @@ from deploy.errors import CloudError, UsageError
 from deploy.reporter import Call, call_files
 from deploy.steps import SHOWN
 from deploy.steps import probe as probe_step
+
+
+REQUEST_FILE = "--request-file request.json"
+"""What a printed command uses for an endpoint without a probe."""
 
 
 @dataclass(frozen=True)
@@ -120,11 +124,12 @@ def _send(cloud: Cloud, key: str, body: Mapping[str, Json], save: Path | None) -
     endpoint = endpoints.read_recent_endpoint(cloud, str(body["endpoint"])) or {}
     uri = str((endpoint.get("properties") or {}).get("scoringUri") or "")
     call = Call(key, str(body["endpoint"]), str(body["deployment"]), uri)
-    where = f"in {save}" if save else "of --save FOLDER"
+    saved = f"answer.txt {f'in {save}' if save else 'of --save FOLDER'}"
     try:
-        evidence, answer = probe_step.send(cloud, body, f"invoke {key}/{call.deployment}", where)
+        evidence, answer = probe_step.send(cloud, body, f"invoke {key}/{call.deployment}", saved)
         call = replace(call, evidence=evidence, answer=answer)
     except CloudError as error:
+        logs.name_command(error, cloud.environment.name, key, call.deployment)
         call = replace(call, error=error)
     paths = save_files(save, call_files(call)) if save else ()
     return replace(call, files=tuple(map(str, paths)))

@@ -23,6 +23,7 @@ import tenacity
 
 from deploy import redact
 from deploy.clock import Clock, Task, Wait
+from deploy.cloud import logs
 from deploy.cloud.connect import Cloud
 from deploy.cloud.lock import WORKING_ON
 from deploy.domain.arm import Json
@@ -277,6 +278,8 @@ class _EndpointRun:
                 result = yield from self.run.watched(step, step_type, result)
             return result or Evidence()
         except CloudError as error:
+            if step.address.rest:
+                logs.name_command(error, self.run.cloud.environment.name, step.endpoint, step.address.rest[0])
             if error.code in CONFLICTS and self.run.cloud.locks:
                 yield Wait(0, may_block=True)
                 self.run.cloud.locks.check()  # another run changed the endpoint because this one lost its lock

@@ -98,7 +98,7 @@ def plan_summary(plan: Plan) -> str:
     held = f"{count(len(plan.held), 'endpoint')} held back" if plan.held else ""
     if not any(step.changes for step in plan.steps):
         orphans = f", except for {count(len(plan.orphans), 'orphan')}" if plan.orphans else ""
-        reason = f"{held}." if held else f"Azure matches the files{orphans}."
+        reason = f"{held}." if held else f"The resources match the files{orphans}."
         return f"No changes. {reason}" + (f" {' and '.join(extras)} to run." if extras else "")
     changes = [f"{total[Verb.CREATE]} to create", f"{total[Verb.UPDATE]} to update", f"{total[Verb.DELETE]} to delete"]
     extras += [count(same, "endpoint") + " unchanged"] if same else []

@@ -81,7 +81,8 @@ def permissions(spec: EndpointSpec, step: Step) -> tuple[str, Sequence[str]]:  #
 
 def run(cloud: Cloud, step: Step) -> Evidence:
     what = f"probe {'/'.join((step.endpoint, *step.address.rest))}"
-    seen, _ = send(cloud, step.body, what)
+    saved = f"{str(step.address).replace('/', '-')}-answer.txt in the report's folder"
+    seen, _ = send(cloud, step.body, what, saved)
     if not step.body.get("cases"):
         return seen
     from deploy.cloud import case_runs  # only for a probe with cases: it imports what draws pictures
@@ -93,12 +94,10 @@ def run(cloud: Cloud, step: Step) -> Evidence:
     return Evidence(f"{seen.summary}; {judged.summary}", {**seen.data, **judged.data}, files)
 
 
-def send(
-    cloud: Cloud, body: Mapping[str, Json], what: str, where: str = "in the report's folder"
-) -> tuple[Evidence, bytes]:
+def send(cloud: Cloud, body: Mapping[str, Json], what: str, saved: str) -> tuple[Evidence, bytes]:
     """Send the request of a step's body. Returns what the response contains, and the response.
 
-    `what` completes "cannot ..." in errors; `where` is the place at which the user finds a wrong response.
+    `what` completes "cannot ..." in errors; `saved` is the file in which the user finds a wrong response.
     """
     kind, folder = probes.find(str(body["probe"]["type"])), cloud.root / str(body["folder"])
     endpoint = endpoints.read_recent_endpoint(cloud, str(body["endpoint"]))
@@ -114,13 +113,13 @@ def send(
         limit=int(body["probe"]["max_answer_mb"]) << 20,
         what=what,
     )
-    seen = _checked(body["probe"], folder, answer, what, where)
+    seen = _checked(body["probe"], folder, answer, what, saved)
     preconditions.check(cloud, str(body["endpoint"]), body.get("expects"), what)
     data = {**seen.data, "milliseconds": round(answer.seconds * 1000), "request_id": answer.request_id}
     return Evidence(f"{seen.summary} in {answer.seconds:.2f} s", data, seen.files), answer.body
 
 
-def _checked(probe: Mapping[str, Json], folder: Path, answer: scoring.Answer, what: str, where: str) -> Evidence:
+def _checked(probe: Mapping[str, Json], folder: Path, answer: scoring.Answer, what: str, saved: str) -> Evidence:
     """What a response contains. Raises CloudError if it is not the model's, or not as expected."""
     if answer.status != int(probe["status"]) and (refused := scoring.refusal(answer, what)):
         if answer.body:
@@ -132,7 +131,7 @@ def _checked(probe: Mapping[str, Json], folder: Path, answer: scoring.Answer, wh
         plausibility.check(kind.values(probe, folder, answer.status, answer.body), probe.get("plausible"))
         _in_time(probe.get("max_seconds"), answer.seconds)
     except probes.WrongAnswer as wrong:
-        cure = f"Look at answer.txt {where}, and at the logs (amldeploy logs)"
+        cure = f"Look at {saved}, and read `amldeploy logs`"
         error = CloudError(what, str(wrong), cure, code="AML376", request_id=answer.request_id)
         error.attached["answer.txt"] = answer.body[:_KEPT]
         raise error from None

@@ -122,7 +122,7 @@ def test_a_command_finds_the_project_from_a_subfolder(amldeploy: ForkServer, dep
     probed = amldeploy.run(folder, "probe", "-e", "local")
     saved = next(line for line in probed.stdout.splitlines() if line.endswith("report.html")).removeprefix("Saved: ")
 
-    assert "No changes. Azure matches the files." in planned.stdout
+    assert "No changes. The resources match the files." in planned.stdout
     assert saved.startswith("../../../.amldeploy/reports/")
     assert (folder / saved).is_file()
     assert not (folder / ".amldeploy").exists()

@@ -71,6 +71,7 @@ def test_a_wrong_answer_is_exit_code_5(amldeploy: ForkServer, project: Path, tmp
     ran = amldeploy.run(project, *words)
     assert ran.returncode == 5
     assert ran.stderr.startswith("AML373 cannot invoke mip/blue: the model answered")
+    assert "`amldeploy logs -e local mip --slot blue`" in " ".join(ran.stderr.split())
     assert ran.stdout == "Saved: wrong/answer.txt\n"
     assert [path.name for path in (project / "wrong").iterdir()] == ["answer.txt"]
     body = json.loads(amldeploy.run(project, *words, "-o", "json").stdout)

@@ -208,6 +208,23 @@ def test_a_wrong_template_or_folder_is_refused(project: commands.Project, tmp_pa
     assert content(project.root) == {}
 
 
+def test_a_folder_with_only_a_scoring_script_names_the_sample(project: commands.Project, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "score.py").write_text("def run(data): ...\n")
+    with refused("AML688", "Write a sample with amldeploy init --template own-model, then replace"):
+        commands.init(project, source=tmp_path / "mine")
+    assert content(project.root / "templates") == {}
+
+
+def test_the_next_commands_fit_the_template(project: commands.Project, files: Path) -> None:
+    """A template without a probe needs a request file; one with code needs a Python environment on this machine."""
+    made = commands.init(project, source=files, template="old")
+    assert made.next == [
+        "amldeploy emulator scoring", "amldeploy apply -e local",
+        "amldeploy invoke -e local --request-file request.json",
+    ]  # fmt: skip
+
+
 def test_a_broken_link_is_kept(project: commands.Project) -> None:
     """It is no file, but something is there."""
     (project.root / ".gitignore").symlink_to("gone")

@@ -140,7 +140,7 @@ def test_without_prune_an_orphan_is_only_noted() -> None:
     [note] = made.notes
     assert note.startswith("1 orphan without an entry in environments/test.yml: old-ab (entry old). Delete it with: ")
     assert [each["name"] for each in made.orphans] == ["old-ab"]
-    assert reporter.plan_text(made).endswith("No changes. Azure matches the files, except for 1 orphan.\n")
+    assert reporter.plan_text(made).endswith("No changes. The resources match the files, except for 1 orphan.\n")
 
 
 def test_prune_plans_a_teardown_of_the_orphan() -> None:

@@ -125,14 +125,14 @@ def test_an_unknown_verdict_has_its_own_symbol_and_count():
 
 def test_an_empty_plan_is_one_green_sentence():
     """Nothing to do is one sentence, in bold green."""
-    assert plan_text(Plan("dev", ())).endswith("\n\nNo changes. Azure matches the files.\n")
+    assert plan_text(Plan("dev", ())).endswith("\n\nNo changes. The resources match the files.\n")
     assert "\x1b[1;32mNo changes." in plan_text(Plan("dev", ()), colour=True)
 
 
 def test_checks_alone_are_no_changes():
     """A plan with probes only has no changes, and counts the probes."""
     plan = Plan("dev", (Step(Verb.PROBE, addr("probe/mip/blue"), {}, "asked for"),))
-    assert plan_text(plan).splitlines()[-1] == "No changes. Azure matches the files. 1 probe to run."
+    assert plan_text(plan).splitlines()[-1] == "No changes. The resources match the files. 1 probe to run."
 
 
 def test_an_update_shows_its_fields_and_hides_secrets():
