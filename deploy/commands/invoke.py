@@ -21,7 +21,6 @@ from deploy.reporter import Call, call_files
 from deploy.steps import SHOWN
 from deploy.steps import probe as probe_step
 
-
 REQUEST_FILE = "--request-file request.json"
 """What a printed command uses for an endpoint without a probe."""
 

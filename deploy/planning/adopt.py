@@ -5,7 +5,9 @@ repository, or another entry, may still manage the resource; or if it is an entr
 has, as after its key was renamed. The owner in the descriptions of role assignments is replaced, too.
 
 A deployment that is exactly as in the files also gets the release tag of the files, so that the next plan is empty.
-Other deployments, and those made of local files (which Azure does not store), get none: the next plan changes them.
+Other deployments, and those made of local files (which Azure does not store), do not: the next plan changes them. The
+one that receives all traffic gets a release of its own, and the endpoint's history lists it as live, so that a rollback
+can return to it.
 """
 
 from __future__ import annotations
@@ -15,11 +17,14 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from deploy import diff
 from deploy.cloud import role_assignments
 from deploy.cloud.endpoints import path_in
-from deploy.domain.arm import OWNER_TAG, RELEASE_TAG, Address, Facts, Json, address, facts_of
+from deploy.domain import history
+from deploy.domain.arm import OWNER_TAG, RELEASE_TAG, Address, Facts, Json, address, facts_of, release_of
+from deploy.domain.digests import digest
 from deploy.domain.owners import adopt_command, former_key, owner_tag
 from deploy.domain.plan import Plan, Step, Verb
 from deploy.domain.put_merge import merged_tags
 from deploy.domain.spec import SHORT_RETRY, EndpointSpec, Environment
+from deploy.domain.traffic_shares import served
 from deploy.errors import Finding, Refused
 from deploy.planning.build import build_plan
 from deploy.planning.slots import choose_slot
@@ -85,12 +90,18 @@ def _findings(
 def _steps(spec: EndpointSpec, facts: Facts, marks: Marks) -> Iterator[Step]:
     where, desired = address("endpoint", spec.key), choose_slot(spec, facts).deployments
     place = where if spec.name == spec.first_name else address("endpoint", spec.key, spec.name)
-    yield from _tagged(spec, place, {OWNER_TAG: spec.owner}, facts[where])
+    unknown = {} if history.live(facts[where]) else served(facts, spec.key)
+    releases = {}
+    for _, body in _deployments(spec, facts):
+        name = str(body["name"])
+        release = release_of(body) or (_release(spec, desired[name], body) if name in desired else "")
+        releases[name] = release or (_own_release(body) if unknown.get(name) == 100 else "")
+    lived = next((name for name, release in releases.items() if release and unknown.get(name) == 100), None)
+    record = {"slot": lived, "release": releases[lived]} if lived else None
+    yield from _tagged(spec, place, {OWNER_TAG: spec.owner}, facts[where], record)
     for behind, body in _deployments(spec, facts):
-        document = desired.get(body["name"])
-        release = _release(spec, document, body) if document and not owner_tag(body) else None
-        tags = {OWNER_TAG: spec.owner, **({RELEASE_TAG: release} if release else {})}
-        yield from _tagged(spec, behind, tags, body)
+        release = "" if owner_tag(body) else releases[str(body["name"])]
+        yield from _tagged(spec, behind, {OWNER_TAG: spec.owner, **({RELEASE_TAG: release} if release else {})}, body)
     for row, mark in marks:
         if mark.owner != spec.owner:
             noted = {"id": row["id"], "endpoint": spec.name, "owner": spec.owner, "adopted": mark.owner}
@@ -98,19 +109,35 @@ def _steps(spec: EndpointSpec, facts: Facts, marks: Marks) -> Iterator[Step]:
             yield Step(Verb.UPDATE, address("role", spec.key, str(row["name"])), noted, why, SHORT_RETRY)
 
 
-def _tagged(spec: EndpointSpec, where: Address, tags: Mapping[str, str], body: Mapping[str, Json]) -> Iterator[Step]:
+def _tagged(
+    spec: EndpointSpec,
+    where: Address,
+    tags: Mapping[str, str],
+    body: Mapping[str, Json],
+    record: Mapping[str, str] | None = None,
+) -> Iterator[Step]:
+    """One step, unless the resource has our tag. `record`: the deployment and release that the history then lists."""
     before = owner_tag(body)
     if before != spec.owner:
         noted = {"endpoint": spec.name, "name": body["name"], "adopted": merged_tags(body, tags), "before": before}
-        why = f"tags only: {', '.join(tags)}" + (f" {before} -> {spec.owner}" if before else "")
+        if record:
+            noted["record"] = record
+        names = [*tags, *([history.LIVE_TAG] if record else [])]
+        why = f"tags only: {', '.join(names)}" + (f" {before} -> {spec.owner}" if before else "")
         yield Step(Verb.UPDATE, where, noted, why, spec.retry)
 
 
-def _release(spec: EndpointSpec, document: Mapping[str, Json], body: Mapping[str, Json]) -> str | None:
+def _own_release(body: Mapping[str, Json]) -> str:
+    """The release of a deployment that is not made of these files."""
+    properties = {name: value for name, value in body["properties"].items() if name != "provisioningState"}
+    return digest(properties, 12)
+
+
+def _release(spec: EndpointSpec, document: Mapping[str, Json], body: Mapping[str, Json]) -> str:
     code = (document.get("code_configuration") or {}).get("code")
     references = [r for r in (document.get("model"), document.get("environment"), code) if r]
     tellable = all(isinstance(r, str) and r.startswith("azureml:") for r in references)
-    return spec.releases.get(body["name"]) if tellable and not diff.changes(document, body, diff.DEPLOYMENT) else None
+    return "" if not tellable or diff.changes(document, body, diff.DEPLOYMENT) else spec.releases.get(body["name"], "")
 
 
 def _deployments(spec: EndpointSpec, facts: Facts) -> list[tuple[Address, Mapping[str, Json]]]:

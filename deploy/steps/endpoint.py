@@ -178,11 +178,7 @@ def run(cloud: Cloud, step: Step) -> Task[Evidence | None]:
         )
         return None
     if "adopted" in step.body:
-        refusals.require_same_owner(endpoints.read_endpoint(cloud, str(step.body["name"])), step, what)
-        path = endpoints.endpoint_path(cloud, str(step.body["name"]))
-        yield from endpoints.patch(
-            cloud, path, {"tags": step.body["adopted"]}, what=what, timeout_seconds=step.retry.deadline
-        )
+        yield from _adopt(cloud, step, what)
         return None
     document, loan = step.body["document"], step.body.get("shared")
     there = _created_meanwhile(cloud, str(document["name"]), alone=bool(loan)) if step.verb is Verb.CREATE else None
@@ -200,6 +196,17 @@ def run(cloud: Cloud, step: Step) -> Task[Evidence | None]:
     if there and is_succeeded(there) and not diff.changes(document, there, diff.ENDPOINT):
         return Evidence("it exists already")  # a PUT without its traffic would remove it
     return (yield from _put(cloud, step, document, what))
+
+
+def _adopt(cloud: Cloud, step: Step, what: str) -> Task[None]:
+    """Our tags; with a record also the history of an endpoint that has none."""
+    name, tags = str(step.body["name"]), step.body["adopted"]
+    there = endpoints.read_endpoint(cloud, name)
+    refusals.require_same_owner(there, step, what)
+    if (record := step.body.get("record")) and shares(there or {}) == {record["slot"]: 100}:
+        tags = tags | history.after_live(there or {}, record["slot"], record["release"], cloud.now())
+    path = endpoints.endpoint_path(cloud, name)
+    yield from endpoints.patch(cloud, path, {"tags": tags}, what=what, timeout_seconds=step.retry.deadline)
 
 
 def _put(cloud: Cloud, step: Step, document: Mapping[str, Json], what: str) -> Task[Evidence | None]:
