@@ -82,6 +82,7 @@ def apply(
             result = run_plan(project, cloud, plan, "apply", emit, jobs)
         result = with_status(cloud, current, result)
         idle = reporter.idle_notes(environment.name, result.endpoint_rows)
+        idle += reporter.adopted_notes(environment, current, result.endpoint_rows)
         return replace(result, idle=idle, codes=codes_after(cloud, current, result))
 
 

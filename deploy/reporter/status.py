@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from deploy.domain import leases
-from deploy.domain.arm import Json
+from deploy.domain.arm import SLOTS, Json
 from deploy.domain.cost import Cost
 from deploy.domain.lock_record import LockRecord
+from deploy.domain.spec import EndpointSpec, Environment
 from deploy.redact import redact_secrets
 from deploy.reporter.cost import cost_json, hourly_words, running_cost
 from deploy.reporter.layout import Layout, Span, Style, cells
@@ -174,6 +175,20 @@ def _retention(slot: SlotRow) -> str:
 def idle_notes(environment: str, rows: Sequence[EndpointRow]) -> list[str]:
     """A note for each idle slot after a rollout: what it contains, until when it is kept, how it is deleted."""
     return [_note(environment, row, slot) for row in rows for slot in row.slots if slot.idle_since]
+
+
+def adopted_notes(environment: Environment, specs: Sequence[EndpointSpec], rows: Sequence[EndpointRow]) -> list[str]:
+    """A note for each adopted deployment that is neither blue nor green and has no traffic: nothing deletes it."""
+    chosen = {spec.key for spec in specs if spec.traffic is None and len(spec.deployments) == 1}
+    where = f"-g {environment.resource_group} -w {environment.workspace}"
+    return [
+        f"{row.key}: {slot.name} ({instances(slot)}) contains the release from before the adoption, for a rollback. "
+        f"It is never deleted by itself. To delete it: az ml online-deployment delete -e {row.name} -n {slot.name} "
+        f"{where}"
+        for row in rows
+        for slot in row.slots
+        if row.key in chosen and slot.release and not slot.traffic and slot.name not in SLOTS
+    ]
 
 
 def _note(environment: str, row: EndpointRow, slot: SlotRow) -> str:
