@@ -15,7 +15,7 @@ from deploy.config import reader, starter
 from deploy.config.project_folder import ENVIRONMENTS
 from deploy.documents import yaml12
 from deploy.documents.local_paths import local_paths
-from deploy.documents.locations import TEMPLATES, did_you_mean
+from deploy.documents.locations import TEMPLATES, TemplateFiles, did_you_mean
 from deploy.errors import SpecError, UsageError
 
 _WHAT = "initialize this folder"
@@ -81,7 +81,7 @@ def _next(root: Path, template: str, key: str) -> list[str]:
     return [*(["amldeploy emulator scoring"] if with_code else []), "amldeploy apply -e local", " ".join(call)]
 
 
-def _has(files: reader.TemplateFiles, name: str, field: str) -> bool:
+def _has(files: TemplateFiles, name: str, field: str) -> bool:
     return re.search(rf"^{field}:", files.read(name) or "", re.MULTILINE) is not None
 
 

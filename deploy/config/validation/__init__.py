@@ -192,6 +192,7 @@ def _as_read_by_azure(rendered: Rendered) -> tuple[Rendered, list[Problem]]:
         warnings += more
         document = az_ml_files.with_names(document, endpoint)
         deployments.append(az_ml_files.as_read_by_azure(DeploymentDocument, document))
+    warnings += az_ml_files.unused_name(rendered.endpoint, rendered.deployments)
     return replace(rendered, endpoint=endpoint, deployments=tuple(deployments)), warnings
 
 

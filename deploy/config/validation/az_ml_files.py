@@ -8,7 +8,7 @@ changed, so the release of a deployment stays the same.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
 from types import UnionType
@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 
 from deploy.documents.locations import FieldPath, Node, Source
+from deploy.domain.arm import SLOTS
 from deploy.domain.put_merge import SERVERS_OWN
 from deploy.errors import Problem
 
@@ -63,6 +64,16 @@ def _own_name(file: str, traffic: Node | None) -> str:
     if prefix := stem.removesuffix("deployment").removesuffix("-"):
         return prefix
     return str(next(iter(traffic.children))) if traffic and len(traffic.children) == 1 else ""
+
+
+def unused_name(endpoint: Source, deployments: Sequence[Source]) -> list[Problem]:
+    """A warning about the name of the only deployment file, which is not that of the deployment."""
+    name = deployments[0].find(("name",)) if len(deployments) == 1 else None
+    if name is None or endpoint.find(("traffic",)) or str(name.value).lower() in SLOTS:
+        return []
+    cause = f"The name {name.value} is not used: amldeploy deploys to blue and green in turn."
+    cure = "Remove it, or add traffic to endpoint.yml to keep it."
+    return [Problem(deployments[0].place(("name",)), "AML151", cause, cure)]
 
 
 def without_read_only(source: Source, keys: frozenset[str]) -> tuple[Source, list[Problem]]:

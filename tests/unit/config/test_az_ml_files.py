@@ -151,3 +151,13 @@ def test_any_document_is_read(value: Any) -> None:
     rendered = Rendered("mip", Path("/nowhere"), source, (source,), None)
     with contextlib.suppress(SpecError):
         validation.validate_endpoint(rendered, ENVIRONMENT, "mip", Path("/nowhere"))
+
+
+@pytest.mark.parametrize(
+    ("name", "endpoint", "warned"),
+    [("main", "", True), ("blue", "", False), ("Green", "", False), ("main", "traffic: {main: 100}\n", False)],
+)
+def test_the_name_of_the_only_deployment_is_not_used(name: str, endpoint: str, warned: bool) -> None:
+    """amldeploy deploys to blue and green in turn, unless the files set the traffic."""
+    spec = of_files(f"name: mip-abc\n{endpoint}", ("deployment.yml", f"name: {name}\n{NAMELESS}"))
+    assert [w.code for w in spec.warnings] == ["AML151"] * warned
