@@ -93,7 +93,7 @@ def import_(
 ) -> None:
     """Generate files from an endpoint, or manage it (--adopt).
 
-    First write its files, which changes nothing in Azure. Then compare them with plan, and adopt the endpoint.
+    First write its files, which changes nothing in Azure. Then adopt it; plan shows what the next apply changes.
     """
     for_files = {"--endpoint": endpoint, "--key": key, "--template": template}
     for_adopting = {"KEY": endpoints, "--from": owners, "--yes": yes, "--events": events}

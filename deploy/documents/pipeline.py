@@ -110,7 +110,14 @@ class Probe(Document):
         description="Folder with a YAML file for each case, or one file with many; relative to the template folder.",
         examples=["probe/cases"],
     )
-    attempts: Whole = Field(default=5, ge=1, le=100, description="How often the request is sent until it passes.")
+    attempts: Whole = Field(
+        default=5,
+        ge=1,
+        le=100,
+        description="How often the request is sent. Sent again after: no connection, no answer in time, HTTP 404, 408, "
+        "429 and 5xx, 401 and 403 while a role is new. Not after a wrong answer or an error of your code (Azure "
+        "reports it as HTTP 424), unless that is 429, 502, 503 or 504.",
+    )
     timeout: Annotated[Duration, Field(gt=0)] = Field(
         default=90.0,
         description="Time until the answer of one attempt is complete: 90s, 5m, or seconds.",
