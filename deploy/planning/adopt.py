@@ -90,14 +90,15 @@ def _findings(
 def _steps(spec: EndpointSpec, facts: Facts, marks: Marks) -> Iterator[Step]:
     where, desired = address("endpoint", spec.key), choose_slot(spec, facts).deployments
     place = where if spec.name == spec.first_name else address("endpoint", spec.key, spec.name)
-    unknown = {} if history.live(facts[where]) else served(facts, spec.key)
+    whole = next((name for name, share in served(facts, spec.key).items() if share == 100), None)
+    recorded = [(each.slot, each.release) for each in history.live(facts[where])]
     releases = {}
     for _, body in _deployments(spec, facts):
-        name = str(body["name"])
+        name, own = str(body["name"]), _own_release(body)
         release = release_of(body) or (_release(spec, desired[name], body) if name in desired else "")
-        releases[name] = release or (_own_release(body) if unknown.get(name) == 100 else "")
-    lived = next((name for name, release in releases.items() if release and unknown.get(name) == 100), None)
-    record = {"slot": lived, "release": releases[lived]} if lived else None
+        is_live = (name, own) in recorded or (not recorded and name == whole)
+        releases[name] = release or (own if is_live else "")
+    record = {"slot": whole, "release": releases[whole]} if whole in releases and not recorded else None
     yield from _tagged(spec, place, {OWNER_TAG: spec.owner}, facts[where], record)
     for behind, body in _deployments(spec, facts):
         release = "" if owner_tag(body) else releases[str(body["name"])]

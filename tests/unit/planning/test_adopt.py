@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from deploy.domain import leases
-from deploy.domain.arm import OWNER_TAG, Facts
+from deploy.domain import history, leases
+from deploy.domain.arm import OWNER_TAG, RELEASE_TAG, Facts
 from deploy.domain.plan import Plan
 from deploy.domain.spec import EndpointSpec
 from deploy.errors import Refused
@@ -141,3 +141,22 @@ def test_no_fallback_deletes_a_protected_endpoint() -> None:
     )
     assert any(step.kind == "endpoint" and step.verb == "delete" for step in free.fallback)
     assert guarded.fallback == ()
+
+
+def test_the_live_deployment_gets_a_release_and_the_history_lists_it() -> None:
+    """Also when the run was interrupted after the endpoint. A deployment without all traffic gets none."""
+    unknown = deployment_body("blue", owner="")
+    del unknown["tags"]
+    unknown["properties"]["instanceType"] = "Standard_NC48ads_A100_v4"
+    before = facts(endpoint_body({"blue": 100}, owner=""), (unknown,))
+    ours, behind = adopt(before).steps
+    record = ours.body["record"]
+    assert record == {"slot": "blue", "release": behind.body["adopted"][RELEASE_TAG]}
+    tags = {
+        OWNER_TAG: OWNER,
+        **history.after_live({}, record["slot"], record["release"], datetime(2030, 1, 1, tzinfo=UTC)),
+    }
+    half = {**before, addr("endpoint/mip"): {**endpoint_body({"blue": 100}), "tags": tags}}
+    assert [step.body for step in adopt(half).steps] == [behind.body]
+    split = {**before, addr("endpoint/mip"): endpoint_body({"blue": 90, "green": 10}, owner="")}
+    assert ["record" in step.body or RELEASE_TAG in step.body["adopted"] for step in adopt(split).steps] == [False] * 2
