@@ -14,7 +14,7 @@ html_css_files = ["site.css"]
 html_copy_source = False
 html_show_sphinx = False
 NAVIGATION = {
-    "First steps": ["index", "own-model", "custom-container", "medical-models"],
+    "First steps": ["index", "own-model", "existing-endpoint", "custom-container", "medical-models"],
     "Files": ["environment-file", "pipeline-file", "template-functions", "secrets"],
     "Operation": ["github-actions", "rollback", "private-networks", "locks", "errors"],
     "Emulator": ["emulator", "conformance"],

@@ -54,7 +54,7 @@ for panel, function, example, docs in (
     (_INSPECT, inspect_commands.doctor, "doctor -e prod", "docs/preflight.md"),
     (_INSPECT, inspect_commands.explain, "explain AML310", "docs/errors.md"),
     (_SET_UP, setup_commands.init, "init --template own-model", "docs/index.md"),
-    (_SET_UP, setup_commands.import_, "import -e dev --endpoint my-endpoint", "docs/commands.md"),
+    (_SET_UP, setup_commands.import_, "import -e dev --endpoint my-endpoint", "docs/existing-endpoint.md"),
     (_SET_UP, setup_commands.schema, "schema pipeline", "docs/commands.md"),
 ):
     command_help.add(app, function, f"amldeploy {example}", docs, panel=panel)

@@ -36,6 +36,7 @@ EXEMPT = (
     Exempt("docs/own-model.md", r"^amldeploy emulator scoring", PACKAGES),
     Exempt("docs/own-model.md", r"--template own-model", "is another way to start; test_starter_templates.py runs it"),
     Exempt("docs/own-model.md", r"az login|-e dev", AZURE),
+    Exempt("docs/existing-endpoint.md", r"-e dev", AZURE),
     Exempt("docs/acceptance.md", r"scripts/acceptance|az login", "takes minutes; tests/acceptance runs it"),
     Exempt("docs/github-actions.md", r"^trust\(\)", f"{GITHUB} or {AZURE}", block=True),
     Exempt("docs/emulator.md", r"emulator start", PROCESS, block=True),
