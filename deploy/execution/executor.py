@@ -64,6 +64,8 @@ class _Run:
     """How long operations usually take."""
     jobs: threading.Semaphore | None
     """One place for each deployment that may be provisioned at once; None: as many as there are."""
+    environment: str
+    """Name of the environment of the plan."""
     halt: threading.Event = field(default_factory=threading.Event)
     """Set when the run is interrupted: no step starts any more."""
 
@@ -279,7 +281,7 @@ class _EndpointRun:
             return result or Evidence()
         except CloudError as error:
             if step.address.rest:
-                logs.name_command(error, self.run.cloud.environment.name, step.endpoint, step.address.rest[0])
+                logs.name_command(error, self.run.environment, step.endpoint, step.address.rest[0])
             if error.code in CONFLICTS and self.run.cloud.locks:
                 yield Wait(0, may_block=True)
                 self.run.cloud.locks.check()  # another run changed the endpoint because this one lost its lock
@@ -348,7 +350,7 @@ def execute(
     secrets = redact.secret_values([step.body for step in plan.all_steps])
     places = None if jobs is None else threading.BoundedSemaphore(jobs)
     figures = {**duration.AZURE, **cloud.durations}
-    run = _Run(cloud, clock, _without_secrets(emit, secrets), step_types, figures, places)
+    run = _Run(cloud, clock, _without_secrets(emit, secrets), step_types, figures, places, plan.environment)
     for step in plan.steps:
         run.event(EventKind.PLANNED, step, step.why)
     steps, rescue, fallback = (by_endpoint(each) for each in (plan.steps, plan.rescue, plan.fallback))

@@ -86,10 +86,10 @@ def test_a_run_that_waits_too_long_fails(tmp_path: Path) -> None:
 @pytest.mark.parametrize("job", JOBS)
 def test_writing_jobs_are_in_the_queue_of_their_environment(job: Any) -> None:
     """One group for each environment, one for its leases and one for its rollbacks, without skipping or cancelling.
-    Reading jobs have no queue.
+    Reading jobs have no queue, and publish.yml changes nothing in Azure.
     """
     place = str((job.get("environment") or {}).get("name", ""))
-    if not place or place.endswith("-plan"):
+    if not place or place.endswith("-plan") or place == "pypi":
         return
     expression, suffix = re.fullmatch(r"(\$\{\{.*\}\})(.*)", place).groups()  # type: ignore[union-attr]
     own = {"": "", "-reap": "-leases", "-rollback": "-rollback"}[suffix]

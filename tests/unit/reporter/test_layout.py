@@ -63,7 +63,7 @@ def test_the_pages_of_a_failed_run(failed_run: dict[str, str]) -> None:
         "<h1>apply local: failed</h1>", "<dt>Started</dt><dd>20", "<dd>mlw-local</dd>",
         f"on {socket.gethostname()}</dd>", "USD an hour", '<td data-label="Before">no endpoint</td>',
         '<td data-label="After">none</td>', "/inference/eastus/mip-papdf/score</td>", "AML376",
-        '<p class="cure">→ Look at answer.txt',
+        '<p class="cure">→ Look at probe-mip-blue-answer.txt',
     ):  # fmt: skip
         assert part in report, part
     for part in ("Status of local, nowhere", "Not read: nowhere.", "/mip-papdf/score</dd>", "blue", "AML"):
