@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from benchmarks.wrong_answers.inputs import MODELS
 from deploy.config.validation import cases as case_files
 from deploy.documents import yaml12
 from deploy.emulator.runtime import standins
@@ -23,13 +24,6 @@ from deploy.probes import cases, differences
 from tests.project import ROOT
 from tests.unit.probes.given import template
 
-MODELS = {
-    "medimageparse": "MedImageParse",
-    "medimageparse3d": "MedImageParse3D",
-    "medimageinsight": "MedImageInsight",
-    "cxrreportgen": "CxrReportGen",
-    "gigapath": "Prov-GigaPath",
-}
 TODAY = date(2026, 11, 30)
 
 
