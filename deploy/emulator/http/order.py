@@ -100,11 +100,11 @@ class Order:
         """The answer to a control request that was checked (`control.api`); 409 if there is nothing to release."""
         until = time.monotonic() + asked["wait"]
         if name == LIST:
-            found = await _until(until, lambda: [held for held in self._waiting() if held.number > asked["after"]])
+            found = await self._until(until, lambda: [each for each in self._waiting() if each.number > asked["after"]])
             return Answer(200, {"value": [held.to_json() for held in found]})
         done: list[Json] = []
         for wanted in asked["release"]:
-            held = await _until(until, partial(self._find, wanted))
+            held = await self._until(until, partial(self._find, wanted))
             if held is None:
                 text = f"No request of '{wanted}' is held. Released before it: {len(done)}."
                 return arm_error(409, "NotHeld", text).answer
@@ -113,6 +113,12 @@ class Order:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(held.passed.wait(), max(_PAUSE, until - time.monotonic()))
         return Answer(200, {"value": done})
+
+    async def _until(self, until: float, look: Callable[[], Found]) -> Found:
+        """What `look` finds, as soon as it finds something, or at the time `until`, or when the emulator ends."""
+        while not (found := look()) and time.monotonic() < until and not self._closed:
+            await asyncio.sleep(_PAUSE)
+        return found
 
     def _begin(self, point: str, exchange: Exchange) -> Held | None:
         if exchange.route.plane == "control" or self._closed or not inject.any_active(self._world):
@@ -165,10 +171,3 @@ class Order:
 
     def _waiting(self) -> list[Held]:
         return [held for held in self._held if not held.released.is_set()]
-
-
-async def _until(until: float, look: Callable[[], Found]) -> Found:
-    """What `look` finds, as soon as it finds something, or at the time `until`."""
-    while not (found := look()) and time.monotonic() < until:
-        await asyncio.sleep(_PAUSE)
-    return found
