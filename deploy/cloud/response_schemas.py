@@ -347,3 +347,37 @@ def checked(answer: Json, schema: type[Schema], what: str) -> Json:
 def unexpected_response(what: str, why: str) -> Unanswered:
     """The error for a response that does not match Azure's documentation."""
     return Unanswered(what, f"the response differs from Azure's documentation: {why}", _CURE, code="AML362")
+
+
+class MetricPoint(Schema):
+    """One minute of a metric; `average` is missing for a minute without data."""
+
+    time_stamp: str
+    average: Number | None = None
+
+
+class MetricDimension(Schema):
+    """A dimension and its value in one time series."""
+
+    name: Name
+    value: str
+
+
+class MetricSeries(Schema):
+    """A time series of a metric, for one combination of the dimensions that the filter splits by."""
+
+    metadatavalues: list[MetricDimension] | None = None
+    data: list[MetricPoint] | None = None
+
+
+class Metric(Schema):
+    """One of the metrics that were asked for."""
+
+    name: Name
+    timeseries: list[MetricSeries] | None = None
+
+
+class Metrics(Schema):
+    """The answer of Azure Monitor; no series for a resource without data."""
+
+    value: list[Metric]

@@ -6,6 +6,7 @@ that gave it all traffic was accepted, and as failed when the rescue moved traff
     amldeploy-live         green=136d9660aabb@2026-11-29T13:27:00Z blue=e5ec3d06aabb@...   newest first
     amldeploy-failed       green=136d9660aabb@2026-11-29T13:27:00Z                         the last failure
     amldeploy-rolled-back  136d9660aabb@2026-11-29T13:27:00Z jane@contoso.com              the last rollback
+    amldeploy-stage        green=136d9660aabb@2026-11-29T13:27:00Z 10 2026-11-29T13:27:00Z the stage of a rollout
 
 Azure accepts 256 characters in the value of a tag; older entries are dropped first.
 """
@@ -18,7 +19,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from deploy.domain import leases
+from deploy.domain import leases, traffic_shares
+from deploy.domain.arm import release_of
+from deploy.domain.traffic_shares import shares
 
 Json = Any
 LIVE_TAG = "amldeploy-live"
@@ -27,9 +30,12 @@ FAILED_TAG = "amldeploy-failed"
 """Tag on an endpoint: the release that the last rescue moved traffic away from."""
 ROLLED_BACK_TAG = "amldeploy-rolled-back"
 """Tag on an endpoint: the release that the last rollback moved traffic away from, when, and by whom."""
-TAGS = (LIVE_TAG, FAILED_TAG, ROLLED_BACK_TAG)
+STAGE_TAG = "amldeploy-stage"
+"""Tag on an endpoint during a rollout: the new release, since when it receives requests, and its current stage."""
+TAGS = (LIVE_TAG, FAILED_TAG, ROLLED_BACK_TAG, STAGE_TAG)
 _LONGEST = 256
 _ENTRY = re.compile(r"(?P<slot>[^=@\s]+)=(?P<release>[^=@\s]+)@(?P<at>\S+)")
+_STAGE = re.compile(_ENTRY.pattern + r" (?P<percent>\d{1,3}) (?P<since>\S+)(?P<paused> paused)?")
 _ROLLED_BACK = re.compile(r"(?P<release>[^=@\s]+)@(?P<at>\S+)(?: (?P<by>.*))?", re.DOTALL)
 
 
@@ -57,6 +63,25 @@ class RolledBack:
         return f"{self.release}@{leases.iso_time(self.at)} {self.by}"[:_LONGEST]
 
 
+@dataclass(frozen=True)
+class Stage:
+    """A rollout that is not over: the new release and since when (UTC) it receives requests, the percentage of the
+    traffic that it has (0 while requests are only mirrored to it), and since when. `is_paused`: the rollout waits for
+    the next apply.
+    """
+
+    slot: str
+    release: str
+    began: datetime
+    percent: int
+    since: datetime
+    is_paused: bool = False
+
+    def __str__(self) -> str:
+        text = f"{Record(self.slot, self.release, self.began)} {self.percent} {leases.iso_time(self.since)}"
+        return f"{text} paused" if self.is_paused else text
+
+
 def live(body: Mapping[str, Json]) -> tuple[Record, ...]:
     """The releases of an endpoint (its ARM body) that received all traffic, newest first."""
     return tuple(_entries(_tag(body, LIVE_TAG)))
@@ -74,11 +99,44 @@ def rolled_back(body: Mapping[str, Json]) -> RolledBack | None:
     return RolledBack(found["release"], at, found["by"] or "") if found and at else None
 
 
+def stage(body: Mapping[str, Json]) -> Stage | None:
+    """The stage of a rollout that is not over, if the traffic is as its PUT left it; else None."""
+    found = _STAGE.fullmatch(_tag(body, STAGE_TAG))
+    began, since = (leases.parse_time(found[name]) if found else None for name in ("at", "since"))
+    if not (found and began and since):
+        return None
+    slot, percent = found["slot"], int(found["percent"])
+    mirrors = not percent and bool(shares(body, "mirrorTraffic").get(slot))
+    if shares(body).get(slot, 0) != percent or not (percent or mirrors):
+        return None
+    return Stage(slot, found["release"], began, percent, since, bool(found["paused"]))
+
+
+def live_slot(body: Mapping[str, Json], deployments: Mapping[str, Mapping[str, Json]]) -> str | None:
+    """The deployment with the live release: the last that received all traffic, if it still has some; else the one with
+    most traffic. None without traffic. During a rollout the new release can have more traffic than the live one.
+    """
+    now, last = shares(body), next(iter(live(body)), None)
+    if last and now.get(last.slot) and release_of(deployments.get(last.slot)) == last.release:
+        return last.slot
+    return traffic_shares.live_slot(now)
+
+
+def after_stage(
+    body: Mapping[str, Json], slot: str, release: str, percent: int, at: datetime, *, is_paused: bool
+) -> dict[str, str]:
+    """The history tags of the PUT that begins a stage. The rollout began with the first stage of the same release."""
+    before = stage(body)
+    began = before.began if before and (before.slot, before.release) == (slot, release) else at
+    kept = {name: text for name in TAGS if (text := _tag(body, name))}
+    return {**kept, STAGE_TAG: str(Stage(slot, release, began, percent, at, is_paused))}
+
+
 def after_live(body: Mapping[str, Json], slot: str, release: str, at: datetime) -> dict[str, str]:
     """The history tags of the PUT that gives a release all traffic. They replace those that the endpoint has."""
     lived = live(body)
     if lived and (lived[0].slot, lived[0].release) == (slot, release):
-        return {name: text for name in TAGS if (text := _tag(body, name))}  # it is live already
+        return {name: text for name in TAGS if name != STAGE_TAG and (text := _tag(body, name))}  # it is live already
     others = [each for each in lived if (each.slot, each.release) != (slot, release)]
     tags = {LIVE_TAG: _joined([Record(slot, release, at), *others])}
     last = rolled_back(body)

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
+from deploy.documents.rollout import Stage
 from deploy.domain.arm import Address, Json
 from deploy.domain.cost import Prices, Running
 from deploy.domain.digests import digest
@@ -16,17 +17,26 @@ from deploy.redact import redact_secrets
 
 @dataclass(frozen=True)
 class Desired:
-    """A spec with the choices of the planner: the deployments, and the stages of traffic."""
+    """A spec with the choices of the planner: the deployments, and the stages of traffic up to the next pause.
+
+    `rollout`: the stages of the files that `stages` are made of; empty where traffic moves at once.
+    """
 
     spec: EndpointSpec
     deployments: Mapping[str, Mapping[str, Json]]
     stages: tuple[Mapping[str, int], ...]
     live: str | None = None
+    rollout: tuple[Stage, ...] = ()
 
     @property
     def traffic(self) -> Mapping[str, int]:
-        """The traffic after the last stage."""
+        """The traffic after the last of these stages."""
         return self.stages[-1]
+
+    @property
+    def slot(self) -> str:
+        """The deployment that gets the release, or the first that most traffic goes to."""
+        return next(iter(self.deployments)) if self.chooses_slots else max(self.traffic, key=lambda n: self.traffic[n])
 
     @property
     def chooses_slots(self) -> bool:
@@ -42,7 +52,12 @@ class Verb(StrEnum):
     UPDATE = "update"
     DELETE = "delete"
     PROBE = "probe"
+    GATE = "gate"
     SHIFT = "shift"
+
+
+READS = (Verb.CHECK, Verb.PROBE, Verb.GATE)
+"""The verbs of steps that change nothing in Azure."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +81,7 @@ class Step:
     @property
     def changes(self) -> bool:
         """Whether it changes something in Azure."""
-        return self.verb not in (Verb.CHECK, Verb.PROBE)
+        return self.verb not in READS
 
 
 World = Mapping[Address, Json]

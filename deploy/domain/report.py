@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from deploy.domain.arm import Address, Json
 from deploy.domain.cost import Cost
-from deploy.domain.plan import Verb
+from deploy.domain.plan import READS, Verb
 from deploy.domain.provenance import Provenance
 from deploy.errors import BUG, CONFLICTS, LOCK_LOST, CloudError, DeployError, Exit, Refused
 
@@ -99,7 +99,7 @@ class Report:
         if failed and not self._has_changed and all(each.wrote_nothing for each in failed):
             return Exit.STALE
         refused = all("findings" in (outcome.error or {}) for outcome in failed)
-        if failed and refused and all(outcome.verb in (Verb.CHECK, Verb.PROBE) for outcome in self.outcomes):
+        if failed and refused and all(outcome.verb in READS for outcome in self.outcomes):
             return Exit.REFUSED
         return Exit.STEP_FAILED if failed else Exit.OK
 
@@ -107,7 +107,7 @@ class Report:
     def _has_changed(self) -> bool:
         """Whether a step changed something, or may have."""
         started = (each for each in self.outcomes if each.state is not State.NOT_REACHED)
-        return any(each.verb not in (Verb.CHECK, Verb.PROBE) and not each.wrote_nothing for each in started)
+        return any(each.verb not in READS and not each.wrote_nothing for each in started)
 
 
 def as_json(error: DeployError) -> dict[str, Json]:

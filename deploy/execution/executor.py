@@ -181,7 +181,7 @@ class _EndpointRun:
                 return
             self.outcomes += not_reached(steps[number + 1 :])
             if "idle" not in step.body:  # the rollout is done then: traffic stays on the new release
-                yield from self._rescue(steps[: number + (not outcome.wrote_nothing)])
+                yield from self._rescue(steps[: number + (not outcome.wrote_nothing)], step)
             return
 
     @property
@@ -197,9 +197,13 @@ class _EndpointRun:
             Event(EventKind.NOTE, text=f"{self.key}: the shared pool stayed full, so it goes to dedicated quota.")
         )
 
-    def _rescue(self, written: Sequence[Step]) -> Task[None]:
-        """Run the steps of the rescue that revert one of `written`: the steps that changed something, or may have."""
+    def _rescue(self, written: Sequence[Step], failed: Step) -> Task[None]:
+        """Run the steps of the rescue that revert one of `written`: the steps that changed something, or may have; and
+        the shift if the release that `failed` had traffic before.
+        """
         addresses = {step.address for step in written}
+        if failed.body.get("exposed"):
+            addresses |= {step.address for step in self.rescue if step.verb is Verb.SHIFT}
         for planned in self.rescue:
             if planned.address not in addresses:
                 continue

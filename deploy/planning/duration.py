@@ -50,6 +50,8 @@ def of_step(step: Step, figures: Figures) -> float:
     """Seconds that a step usually takes, without what it waits for before it begins."""
     if step.verb in (Verb.CHECK, Verb.PROBE):
         return figures[step.verb.value]
+    if step.verb is Verb.GATE:
+        return float(step.body.get("bake") or 0.0)
     if "adopted" in step.body and step.kind in ("endpoint", "deployment"):
         return figures["tags"]
     return figures[_OPERATIONS.get((step.kind, step.verb), "request")]

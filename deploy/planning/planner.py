@@ -20,7 +20,18 @@ from deploy.planning.build import build_plan
 from deploy.planning.orphans import Orphans, explained_findings, explained_steps
 from deploy.planning.slots import choose_slot
 from deploy.preflight import asset_versions, check_result, cost, exposure, guards, headroom, limits, refusals
-from deploy.steps import STEP_TYPES, StepType, checks_of, deployment, endpoint, grants_access, plan, probe, traffic
+from deploy.steps import (
+    STEP_TYPES,
+    StepType,
+    checks_of,
+    deployment,
+    endpoint,
+    gate,
+    grants_access,
+    plan,
+    probe,
+    traffic,
+)
 
 
 @dataclass(frozen=True)
@@ -191,7 +202,7 @@ def _drain_slot(desired: Desired, facts: Facts, facts_after_drain: Facts) -> lis
     if facts_after_drain is facts:
         return []
     stage = traffic_shares.served(facts_after_drain, desired.spec.key)
-    shifts = traffic.plan(replace(desired, stages=(stage,)), facts)
+    shifts = traffic.plan(replace(desired, stages=(stage,), rollout=()), facts)
     slots_are_ours = desired.spec.traffic is None and len(desired.deployments) == 1
     then = "the other slot gets another release" if slots_are_ours else "the deployment without traffic is recreated"
     return [replace(step, why=f"{step.why}; {then}") for step in shifts]
@@ -233,25 +244,37 @@ def _plan_step_types(
 
 
 def _with_bakes(desired: Desired, steps: Sequence[Step]) -> list[Step]:
-    """The steps, with a probe of the new slot before each further stage, whatever the bake. Before the first stage
-    there is one already.
+    """The steps, with the gate of the stage that a shift ends, if the files have one, and then a probe of the new slot
+    before each further stage, whatever the bake. Before the first stage there is a probe already.
     """
-    if desired.spec.pipeline.probe is None:
-        return list(steps)
+    has_probe, has_gate = desired.spec.pipeline.probe is not None, desired.spec.pipeline.rollout.gate is not None
     baked: list[Step] = []
     is_probed = True
     for step in steps:
-        if step.kind == traffic.NAME and desired.traffic and (step.retry.wait or not is_probed):
-            slot = max(desired.traffic, key=lambda name: desired.traffic[name])
-            why = "checked before the next traffic step"
-            release = release_of(desired.deployments.get(slot))
-            baked.append(probe.step_for(desired.spec, slot, why, wait=step.retry.wait, release=release))
-            baked.append(replace(step, retry=replace(step.retry, wait=0.0)))
-        else:
-            baked.append(step)
+        is_shift = step.kind == traffic.NAME and bool(desired.traffic)
+        left, wait = (step.body.get("leaves") if is_shift else None), step.retry.wait
+        gates = [gate.step_for(desired, left["percent"], left["bake"])] if left and has_gate else []
+        probed = is_shift and has_probe and (wait or gates or not is_probed)
+        if probed:
+            why, release = "checked before the next traffic step", release_of(desired.deployments.get(desired.slot))
+            after = 0.0 if gates else wait
+            gates.append(probe.step_for(desired.spec, desired.slot, why, wait=after, release=release))
+        moved = replace(step, retry=replace(step.retry, wait=0.0)) if gates else step
+        baked += [*gates, moved]
         if step.kind in (traffic.NAME, probe.NAME):
             is_probed = step.kind == probe.NAME
-    return baked
+    return _mark_exposed(baked)
+
+
+def _mark_exposed(steps: Sequence[Step]) -> list[Step]:
+    """The steps, with `exposed` in those that judge a release that has traffic or mirrored requests before the plan
+    begins, as in a rollout that continues: if one fails, the rescue takes it away, although no step gave it.
+    """
+    first = next((step for step in steps if step.kind == traffic.NAME), None)
+    if first is None or not first.body.get("leaves"):
+        return list(steps)
+    judging = (Verb.PROBE, Verb.GATE)
+    return [replace(s, body={**s.body, "exposed": True}) if s.verb in judging else s for s in steps]
 
 
 def _mark_after_new_role(steps: Sequence[Step]) -> list[Step]:
@@ -293,7 +316,8 @@ def _rescue(desired: Desired, steps: Sequence[Step], facts: Facts, *, always: bo
     if not (desired.live or always) or not any(step.verb is Verb.SHIFT for step in steps):
         return ()
     moved = {**body, "properties": {**(body.get("properties") or {}), "traffic": desired.traffic}}
-    back = traffic.plan(replace(desired, stages=(_traffic_after_rescue(desired, now, facts),)), {**facts, where: moved})
+    after = replace(desired, stages=(_traffic_after_rescue(desired, now, facts),), rollout=())
+    back = traffic.plan(after, {**facts, where: moved})
     return [traffic.recorded(step, _failed_release(desired, now, facts)) for step in back]
 
 

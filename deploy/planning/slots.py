@@ -5,32 +5,41 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from deploy import diff
-from deploy.domain import idle_slots
+from deploy.documents.rollout import Stage
+from deploy.domain import history, idle_slots
 from deploy.domain.arm import OWNER_TAG, RELEASE_TAG, SLOTS, Facts, Json, address, facts_of
 from deploy.domain.owners import is_unmanaged, owner_tag
 from deploy.domain.plan import Desired, Step, Verb
 from deploy.domain.put_merge import is_protected
 from deploy.domain.spec import EndpointSpec
-from deploy.domain.traffic_shares import live_slot, positive, served, shares
+from deploy.domain.traffic_shares import positive, served, shares
 from deploy.planning import autoscaling
 
 
 def choose_slot(spec: EndpointSpec, facts: Facts) -> Desired:
     """The slot that gets the release, and the stages of traffic. Deployments that the user named keep their names."""
     now = served(facts, spec.key)
-    live = live_slot(now)
+    there = facts_of(facts, "deployment", spec.key)
+    live = history.live_slot(facts.get(address("endpoint", spec.key)) or {}, there)
     if spec.traffic is not None or len(spec.deployments) != 1:
         fixed = {str(d["name"]): _document(spec, d, str(d["name"]), facts) for d in spec.deployments}
         named = Desired(spec, fixed, (spec.traffic if spec.traffic is not None else now,), live)
         return autoscaling.with_counts(named, facts)
     written = spec.deployments[0]
-    there = facts_of(facts, "deployment", spec.key)
     slot = _slot(spec, {name: _document(spec, written, name, facts) for name in SLOTS}, there, live)
+    rollout: tuple[Stage, ...] = ()
     stages: tuple[Mapping[str, int], ...] = ({slot: 100},)
     if live not in (None, slot):
-        stages = tuple({slot: share, str(live): 100 - share} for share in spec.pipeline.rollout.stages)
-    chosen = Desired(spec, {slot: _document(spec, written, slot, facts)}, stages, live)
+        rollout = _until_pause(spec.pipeline.rollout.steps, now.get(slot, 0))
+        stages = tuple({slot: each.traffic, str(live): 100 - each.traffic} for each in rollout)
+    chosen = Desired(spec, {slot: _document(spec, written, slot, facts)}, stages, live, rollout)
     return autoscaling.with_counts(chosen, facts)
+
+
+def _until_pause(stages: Sequence[Stage], now: int) -> tuple[Stage, ...]:
+    """The stages up to the first pause after the stage with `now` percent: a run ends there, and the next goes on."""
+    paused = next((n for n, each in enumerate(stages) if each.pause and each.traffic > now), len(stages))
+    return tuple(stages[: paused + 1])
 
 
 def facts_after_drain(desired: Desired, facts: Facts) -> Facts:
@@ -66,6 +75,7 @@ def delete_previous(desired: Desired, steps: Sequence[Step], facts: Facts) -> li
     body = there.get(other)
     if (
         body is None
+        or positive(desired.traffic) != {slot: 100}
         or is_protected(body)
         or not _is_over(endpoint, there, document, other, shifts=any(s.kind == "traffic" for s in steps))
     ):

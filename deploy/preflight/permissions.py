@@ -57,6 +57,8 @@ AUTOSCALE_READ, AUTOSCALE_WRITE, AUTOSCALE_DELETE = (
     (f"{_AUTOSCALE}/Read", *more) for more in ((), (f"{_AUTOSCALE}/Write",), (f"{_AUTOSCALE}/Delete",))
 )
 """On the resource group. They are not part of Monitoring Contributor."""
+METRICS = "Microsoft.Insights/Metrics/Read"
+"""Needed for a gate. Part of every role with `*/read`, such as Monitoring Reader."""
 READ_QUOTA = tuple(
     f"Microsoft.MachineLearningServices/locations/{each}/read" for each in ("usages", "quotas", "vmSizes")
 )
@@ -83,6 +85,7 @@ _ML_VERBS = tuple(f"{WORKSPACES}/*/{verb}" for verb in ("read", "action", "delet
 _TAKEN = tuple(f"Microsoft.Authorization/*/{verb}" for verb in ("Delete", "Write"))
 ROLES: tuple[tuple[str, Mapping[str, Json]], ...] = (
     ("AzureML Data Scientist", {"actions": _ML_VERBS, "notActions": (f"{WORKSPACES}/delete", f"{WORKSPACES}/write")}),
+    ("Monitoring Reader", {"actions": ("*/read",)}),
     ("Role Based Access Control Administrator", {"actions": (*GIVING, "*/read")}),
     ("Contributor", {"actions": ("*",), "notActions": _TAKEN}),
     ("Owner", {"actions": ("*",)}),

@@ -42,6 +42,7 @@ _STYLES = {
     Verb.UPDATE: Style.YELLOW,
     Verb.DELETE: Style.RED,
     Verb.PROBE: Style.MAGENTA,
+    Verb.GATE: Style.MAGENTA,
     Verb.SHIFT: Style.BLUE,
 }
 """Style of a symbol by its meaning, in the order of the legend."""

@@ -29,7 +29,7 @@ VERDICTS: dict[str, tuple[str, str]] = {
     Verdict.UNKNOWN: ("?", "unknown"),
 }
 """Symbol and word of a check's verdict."""
-SYMBOLS = {Verb.CREATE: "+", Verb.UPDATE: "~", Verb.DELETE: "-", Verb.PROBE: "»", Verb.SHIFT: "⇄"}
+SYMBOLS = {Verb.CREATE: "+", Verb.UPDATE: "~", Verb.DELETE: "-", Verb.PROBE: "»", Verb.GATE: "◇", Verb.SHIFT: "⇄"}
 HELD_BACK = "Held back"
 SHORT, WHOLE = 120, 100_000
 """Characters of a value that a plan shows, without and with --full."""
@@ -91,6 +91,7 @@ def plan_summary(plan: Plan) -> str:
         Verb.SHIFT: count(total[Verb.SHIFT], "traffic shift"),
         Verb.CHECK: _checks(plan),
         Verb.PROBE: count(total[Verb.PROBE], "probe"),
+        Verb.GATE: count(total[Verb.GATE], "gate"),
     }
     extras = [words for verb, words in counts.items() if total[verb]]
     changed = {step.endpoint for step in plan.steps if step.changes}
@@ -112,7 +113,7 @@ def plan_duration(plan: Plan) -> str:
     if not longest or plan.duration[longest] < _WORTH_SAYING or not any(step.changes for step in plan.steps):
         return ""
     beside = len(plan.duration) - 1
-    waits = sum(s.retry.wait for s in plan.steps if s.endpoint == longest)
+    waits = sum(s.retry.wait + float(s.body.get("bake") or 0.0) for s in plan.steps if s.endpoint == longest)
     words = [f"about {duration(plan.duration[longest])}"]
     words += [f"{duration(waits)} of it waits between steps"] if waits else []
     words += [f"{longest} takes longest, {count(beside, 'other endpoint')} beside it"] if beside else []

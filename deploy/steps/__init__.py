@@ -49,6 +49,7 @@ from deploy.steps import (
     deployment,
     endpoint,
     export,
+    gate,
     identity_record,
     limits_check,
     model_check,
@@ -87,6 +88,7 @@ STEP_TYPES: tuple[StepType, ...] = (
     deployment,
     autoscale,
     probe,
+    gate,
     traffic,
     alias,
 )

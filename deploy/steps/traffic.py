@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from deploy import diff
 from deploy.clock import Task
@@ -34,25 +35,67 @@ def plan(desired: Desired | None, facts: Facts) -> Sequence[Step]:
             if where.kind == "endpoint" and not where.rest and shares(body)
         ]
     body = facts.get(address("endpoint", desired.spec.key)) or {}
-    now = shares(body)
-    mirrored = desired.spec.endpoint.get("mirror_traffic")
-    mirror_is_desired = mirrored is None or positive(mirrored) == shares(body, "mirrorTraffic")
-    if now == positive(desired.traffic) and mirror_is_desired:
+    now, mirrored = shares(body), desired.spec.endpoint.get("mirror_traffic")
+    mirror_now = shares(body, "mirrorTraffic")
+    mirror_is_desired = (
+        positive(mirrored) == mirror_now if mirrored is not None else not _ends(desired, body, mirror_now)
+    )
+    ahead, left = _ahead(desired, body)
+    if not ahead and now == positive(desired.traffic) and mirror_is_desired:
         return []
-    ahead = _ahead(desired.stages, now) or [now]
-    stages = [positive(stage) for stage in desired.stages]
+    ahead = ahead or [Position(now)]
     shifts = [
-        _shift(
-            desired,
-            facts,
-            before,
-            after,
-            wait=desired.spec.pipeline.rollout.bake if number or now in stages else 0.0,
-        )
-        for number, (before, after) in enumerate(zip([now, *ahead], ahead, strict=False))
+        _staged(desired, _shift(desired, facts, before, after, left_at), facts, after)
+        for before, after, left_at in zip([now, *(p.traffic for p in ahead)], ahead, [left, *ahead], strict=False)
     ]
-    last = recorded(shifts[-1], live_after(desired, facts, ahead[-1]))
+    last = recorded(shifts[-1], live_after(desired, facts, ahead[-1].traffic) or shifts[-1].body.get("record"))
     return _with_mirroring([*shifts[:-1], last], shares(body, "mirrorTraffic"))
+
+
+class Position(NamedTuple):
+    """The traffic map of a stage, and its rules. `percent`: of the new release; 0 while requests are only mirrored to
+    it, -1 where it is no stage of a rollout. `bake` in seconds. `mirror`: deployment -> percent.
+    """
+
+    traffic: Mapping[str, int]
+    percent: int = -1
+    bake: float = 0.0
+    pause: bool = False
+    mirror: Mapping[str, int] | None = None
+
+
+def _positions(desired: Desired, now: Mapping[str, int]) -> list[Position]:
+    """The stages in their order. Requests are mirrored before the first, to a release that has no traffic yet."""
+    written, rollout = [positive(stage) for stage in desired.stages], desired.spec.pipeline.rollout
+    if not desired.rollout:
+        return [Position(traffic) for traffic in written]
+    found = [
+        Position(traffic, each.traffic, each.bake or 0.0, each.pause)
+        for traffic, each in zip(written, desired.rollout, strict=True)
+    ]
+    if rollout.mirror_traffic is None or desired.slot in now:
+        return found
+    return [Position({str(desired.live): 100}, 0, rollout.bake, False, {desired.slot: rollout.mirror_traffic}), *found]
+
+
+def _ahead(desired: Desired, body: Mapping[str, Json]) -> tuple[list[Position], Position | None]:
+    """The stages that are not reached yet, and the current one; None before the first."""
+    now, mirrored = shares(body), shares(body, "mirrorTraffic")
+    found = _positions(desired, now)
+    for number, each in enumerate(found):
+        if each.traffic == now and each.mirror in (None, mirrored):
+            return found[number + 1 :], each
+    return found, None
+
+
+def _staged(desired: Desired, step: Step, facts: Facts, after: Position) -> Step:
+    """The shift with the record of its stage, if it is a stage of a rollout before the last."""
+    release = release_in(desired, facts, desired.slot) if after.percent in range(100) else ""
+    if not release:
+        return step
+    record = {"kind": "stage", "slot": desired.slot, "release": release, "percent": after.percent}
+    step = recorded(step, {**record, **({"paused": True} if after.pause else {})})
+    return replace(step, why=f"{step.why}; the run pauses here, and the next apply continues") if after.pause else step
 
 
 def live_after(desired: Desired, facts: Facts, after: Mapping[str, int]) -> dict[str, str] | None:
@@ -67,7 +110,7 @@ def release_in(desired: Desired, facts: Facts, slot: str) -> str:
     return release_of(desired.deployments.get(slot) or facts.get(address("deployment", desired.spec.key, slot)))
 
 
-def recorded(step: Step, record: Mapping[str, str] | None) -> Step:
+def recorded(step: Step, record: Mapping[str, Json] | None) -> Step:
     """The shift with a history record (`deploy.domain.history`) that its PUT writes; None: without one."""
     body = {name: value for name, value in step.body.items() if name != "record"}
     return replace(step, body={**body, **({"record": dict(record)} if record else {})})
@@ -144,7 +187,7 @@ def run(cloud: Cloud, step: Step) -> Task[Evidence | None]:
     if (only_from := step.body.get("only_from")) and shares(there or {}) not in only_from:
         return Evidence(f"another run has moved the traffic since, so it stays: {format_traffic(shares(there or {}))}")
     preconditions.check(cloud, name, step.body.get("expects"), f"{step.verb} {step.address}", body=there or {})
-    document = _with_history(cloud, _as_it_is(step.body["document"], there), step.body.get("record"))
+    document = _with_history(cloud, _as_it_is(step.body["document"], there), there or {}, step.body.get("record"))
     desired = (positive(document["traffic"]), positive(document.get("mirror_traffic") or {}), _history(document))
     yield from endpoints.put_endpoint(
         cloud, document, what=f"{step.verb} {step.address}", timeout_seconds=step.retry.deadline,
@@ -153,13 +196,18 @@ def run(cloud: Cloud, step: Step) -> Task[Evidence | None]:
     return None
 
 
-def _with_history(cloud: Cloud, document: Mapping[str, Json], record: Mapping[str, str] | None) -> Mapping[str, Json]:
+def _with_history(
+    cloud: Cloud, document: Mapping[str, Json], there: Mapping[str, Json], record: Mapping[str, Json] | None
+) -> Mapping[str, Json]:
     """The document with the history tags of the record; a shift without one does not change them."""
     if record is None:
         return document
     slot, release, now = record["slot"], record["release"], cloud.now()
     if record["kind"] == "rolled_back":
         tags = history.after_rollback(document, slot, release, record["left"], now, principal_name(cloud))
+    elif record["kind"] == "stage":
+        paused = bool(record.get("paused"))
+        tags = history.after_stage(there, slot, release, int(record["percent"]), now, is_paused=paused)
     else:
         after = history.after_rescue if record["kind"] == "failed" else history.after_live
         tags = after(document, slot, release, now)
@@ -179,12 +227,6 @@ def _as_it_is(document: Mapping[str, Json], there: Mapping[str, Json] | None) ->
     return {**diff.to_document(there, diff.ENDPOINT), **moved}
 
 
-def _ahead(stages: Sequence[Mapping[str, int]], now: Mapping[str, int]) -> list[dict[str, int]]:
-    """The stages after the current one."""
-    maps = [positive(stage) for stage in stages]
-    return maps[maps.index(dict(now)) + 1 :] if now in maps else maps
-
-
 def _release_to_serve(desired: Desired, facts: Facts, slot: str) -> str:
     """The release that a slot must hold when it gets traffic; the plan does not change an unmanaged deployment."""
     body = facts.get(address("deployment", desired.spec.key, slot))
@@ -192,37 +234,47 @@ def _release_to_serve(desired: Desired, facts: Facts, slot: str) -> str:
 
 
 def for_rescue(step: Step, written: Sequence[Step]) -> Step:
-    """The shift as a step of a rescue: it moves traffic back only from where the shifts among `written` left it, and
-    leaves what another run has moved since.
+    """The shift as a step of a rescue: it moves traffic back only from where the shifts among `written` left it, or
+    where a gate expected it, and leaves what another run has moved since.
     """
     shifts = [each for each in written if each.kind == NAME]
     left = [dict(traffic) for each in shifts for traffic in (each.body["before"], each.body["after"])]
+    left += [dict(each) for step in written for each in (step.body.get("expects") or {}).get("traffic") or ()]
     only_from = [traffic for number, traffic in enumerate(left) if traffic not in left[:number]]
     body = {name: value for name, value in step.body.items() if name != "expects"}
     return replace(step, body={**body, "only_from": only_from})
 
 
 def _shift(
-    desired: Desired,
-    facts: Facts,
-    before: Mapping[str, int],
-    after: Mapping[str, int],
-    *,
-    wait: float,
+    desired: Desired, facts: Facts, before: Mapping[str, int], position: Position, left: Position | None
 ) -> Step:
-    """A shift that expects the traffic of the plan, and the release that it was made for in each slot that it names."""
-    spec, body = desired.spec, facts.get(address("endpoint", desired.spec.key)) or {}
+    """A shift that expects the traffic of the plan, and the release that it was made for in each slot that it names.
+
+    `left`: the stage that it ends. It waits for the bake of that stage, unless a person has decided at its pause.
+    """
+    spec, body, after = desired.spec, facts.get(address("endpoint", desired.spec.key)) or {}, position.traffic
     slots = {name: [_release_to_serve(desired, facts, name)] for name in positive(after)}
     expects = {"traffic": [dict(before), dict(after)], "slots": slots}
     whole = diff.fill_from_existing(spec.document_for_put(body), body, diff.ENDPOINT)
-    document = {"mirror_traffic": shares(body, "mirrorTraffic"), **whole, "traffic": dict(after)}
+    mirrored = shares(body, "mirrorTraffic")
+    there = {name: share for name, share in mirrored.items() if name not in _ends(desired, body, mirrored)}
+    document = {"mirror_traffic": there, **whole, "traffic": dict(after)}
+    document |= {"mirror_traffic": dict(position.mirror)} if position.mirror else {}
     # Azure accepts a name in one of the two maps only.
     document["mirror_traffic"] = {n: share for n, share in document["mirror_traffic"].items() if not after.get(n)}
-    retry = replace(spec.retry, wait=wait)
     noted = {"document": document, "before": dict(before), "after": dict(after), "expects": expects}
-    return Step(
-        Verb.SHIFT, address(NAME, spec.key), noted, f"{format_traffic(before)} -> {format_traffic(after)}", retry
-    )
+    if left is not None and left.percent >= 0:
+        noted["leaves"] = {"percent": left.percent, "bake": left.bake, "pause": left.pause}
+    retry = replace(spec.retry, wait=left.bake if left is not None and not left.pause else 0.0)
+    why = f"{format_traffic(before)} -> {format_traffic(after)}"
+    return Step(Verb.SHIFT, address(NAME, spec.key), noted, why, retry)
+
+
+def _ends(desired: Desired, body: Mapping[str, Json], mirrored: Mapping[str, int]) -> set[str]:
+    """The deployments to which a rollout mirrors requests: that ends with the first stage, a rescue and a rollback."""
+    own = set(desired.deployments) if desired.spec.pipeline.rollout.mirror_traffic is not None else set()
+    stage = history.stage(body)
+    return (own | ({stage.slot} if stage else set())) & mirrored.keys()
 
 
 def removes_all(step: Step) -> bool:

@@ -5,6 +5,7 @@ Each function yields problems. Fields with problems of their own are not in `val
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -16,6 +17,7 @@ from deploy.config.validation.schema import Checked, problem
 from deploy.documents.local_paths import local_paths
 from deploy.documents.locations import FieldPath, Source, at, did_you_mean
 from deploy.documents.pipeline import Pipeline
+from deploy.documents.rollout import MIN_BAKE, Rollout
 from deploy.domain import leases
 from deploy.domain.arm import Json
 from deploy.domain.put_merge import is_ours
@@ -191,10 +193,7 @@ def names(deployments: list[Checked]) -> Problems:
 
 def pipeline(checked: Checked, endpoint: Checked, folder: Path) -> Problems:
     source, document = checked.source, checked.valid
-    stages = (document.get("rollout") or {}).get("stages") or [100]
-    if stages != sorted(set(stages)) or stages[-1] != 100:
-        cause = "The stages of a rollout must be ascending, and the last must be 100."
-        yield problem(source, ("rollout", "stages"), "AML129", cause, "Use stages such as [10, 50, 100].")
+    yield from _rollout(checked)
     if (endpoint.valid.get("identity") or {}).get("type") == "none":
         for number, role in enumerate(document.get("roles") or ()):
             if role.get("principal", "endpoint") == "endpoint":
@@ -206,6 +205,39 @@ def pipeline(checked: Checked, endpoint: Checked, folder: Path) -> Problems:
         yield problem(source, ("quota", "fallback"), "AML135", cause, "Add `capacity: shared`, or remove it.")
     probe = document.get("probe") or {}
     yield from _probe(source, {} if probe == {"from": "none"} else probe, folder)
+
+
+def _rollout(checked: Checked) -> Problems:
+    source, rollout = checked.source, checked.valid.get("rollout") or {}
+    written = rollout.get("stages") or [100]
+    stages = [int(each["traffic"] if isinstance(each, Mapping) else each) for each in written]
+    if any(a >= b for a, b in itertools.pairwise(stages)) or stages[-1] != 100:
+        cause = "The stages of a rollout must be ascending, and the last must be 100."
+        yield problem(source, ("rollout", "stages"), "AML129", cause, "Use stages such as [10, 50, 100].")
+        return
+    if isinstance(written[-1], Mapping) and written[-1].get("pause"):
+        cause = "The last stage has all traffic, so a run cannot pause at it."
+        yield problem(source, ("rollout", "stages", len(stages) - 1), "AML129", cause, "Remove `pause`.")
+    if isinstance(checked.model, Pipeline) and checked.model.rollout.gate is not None:
+        yield from _gate(source, checked.model.rollout)
+
+
+def _gate(source: Source, rollout: Rollout) -> Problems:
+    """A gate compares two slots, and Azure's metrics of a minute arrive some minutes later."""
+    if rollout.strategy == "in_place":
+        cause = "rollout.gate compares two deployments, and with strategy in_place there is one."
+        yield problem(source, ("rollout", "gate"), "AML129", cause, "Remove it, or use strategy blue_green.")
+    elif not rollout.steps[:-1] and rollout.mirror_traffic is None:
+        cause = "rollout.gate has no stage to judge: all traffic moves at once."
+        yield problem(source, ("rollout", "gate"), "AML129", cause, "Add a stage, such as `stages: [10, 100]`.")
+    baked: list[tuple[FieldPath, float]] = [
+        (("rollout", "stages", n), each.bake or 0.0) for n, each in enumerate(rollout.steps[:-1])
+    ]
+    baked += [(("rollout", "mirror_traffic"), rollout.bake)] if rollout.mirror_traffic else []
+    for where, bake in baked:
+        if bake < MIN_BAKE:
+            cause = f"The bake is {bake / 60:g} minutes, and a gate needs 10: Azure's metrics arrive minutes later."
+            yield problem(source, where, "AML129", cause, "Set `rollout: {bake: 10m}` or more, or remove the gate.")
 
 
 def renewable(pipeline: Checked, endpoint: Checked) -> Problems:

@@ -42,7 +42,7 @@ def test_first_release() -> None:
         "shift traffic/mip",
     ]
     assert made.rescue == ()
-    assert made.summary == {"check": 1, "create": 2, "update": 0, "delete": 0, "probe": 1, "shift": 1}
+    assert made.summary == {"check": 1, "create": 2, "update": 0, "delete": 0, "probe": 1, "gate": 0, "shift": 1}
 
 
 def test_nothing_to_do() -> None:
