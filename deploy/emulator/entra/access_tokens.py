@@ -25,6 +25,7 @@ AZURE_CLI = "04b07795-8ddb-461a-bbee-02f9e1bf7b46"
 """Azure CLI's application id, in the tokens of users."""
 MANAGEMENT_HOSTS = ("management.azure.com", "management.core.windows.net", "127.0.0.1", "localhost")
 SCORING_HOSTS = ("ml.azure.com",)
+METRICS_HOSTS = ("metrics.monitor.azure.com",)
 
 
 class Tokens(Key):

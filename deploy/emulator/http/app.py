@@ -204,10 +204,13 @@ class Emulator:
             exchange.caller = access_tokens.authenticate(
                 self.tokens, exchange.call.headers.get("authorization", ""), hosts
             )
+        elif exchange.route.plane == "metrics":
+            authorization = exchange.call.headers.get("authorization", "")
+            exchange.caller = access_tokens.authenticate(self.tokens, authorization, access_tokens.METRICS_HOSTS)
         elif exchange.route.plane == "blob":
             exchange.caller = access.authenticate(exchange.call)
         exchange.call = replace(exchange.call, caller=exchange.caller)
-        if exchange.route.plane == "arm" and not exchange.call.query.get("api-version"):
+        if exchange.route.plane in ("arm", "metrics") and not exchange.call.query.get("api-version"):
             raise arm_error(
                 400, "MissingApiVersionParameter",
                 "The api-version query parameter (?api-version=) is required for all requests.",
