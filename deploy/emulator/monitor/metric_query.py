@@ -73,16 +73,20 @@ def read(parameters: Mapping[str, str], now: float) -> Query:
     )  # fmt: skip
 
 
+def namespace(parameters: Mapping[str, str]) -> str:
+    """The metric namespace that the parameters name, or ""."""
+    return next((value for name, value in parameters.items() if name.lower() == "metricnamespace"), "")
+
+
 def check_namespace(parameters: Mapping[str, str], identifier: str) -> None:
     """Check `metricnamespace` against the resource.
 
     Raises:
         ValueError: it is of another type.
     """
-    found = next((value for name, value in parameters.items() if name.lower() == "metricnamespace"), "")
-    namespace = metric_catalog.namespace(identifier)
-    if found and found.lower() != namespace.lower():
-        raise ValueError(f"The metric namespace of the resource is {namespace}, found '{found}'")
+    found, expected = namespace(parameters), metric_catalog.namespace(identifier)
+    if found and found.lower() != expected.lower():
+        raise ValueError(f"The metric namespace of the resource is {expected}, found '{found}'")
 
 
 def written(moment: float) -> str:

@@ -67,7 +67,7 @@ def _batch(call: Call, subscription: str) -> list[Json]:
     types = {metric_catalog.namespace(resource.id) for resource in resources}
     if len(types) > 1:
         raise ValueError("All resources must have the same type")
-    if not any(name.lower() == "metricnamespace" for name in call.query):
+    if not metric_query.namespace(call.query):
         raise ValueError("The parameter 'metricnamespace' is missing")
     metric_query.check_namespace(call.query, resources[0].id)
     query = metric_query.read(call.query, call.world.now())

@@ -1,9 +1,9 @@
 """What metrics are computed from: the scoring requests in the request log, by minute, for autoscale and for readers.
 
 A request counts when a deployment answered it, with the status of its answer; its latency is the real time that the
-answer took. A mirrored request counts for the deployment that it was mirrored to (documented). Whether Azure counts
-requests that its front end refuses (401, or 429 with too many pending requests) is unknown; here they do not count.
-Metrics of machines (CPU, memory, GPU, disk) are not emulated.
+answer took. A connection that was reset has no answer. A mirrored request counts for the deployment that it was
+mirrored to (documented). Whether Azure counts requests that its front end refuses (401, or 429 with too many pending
+requests) is unknown; here they do not count. Metrics of machines (CPU, memory, GPU, disk) are not emulated.
 
 The value of a metric for several minutes is computed from the values of each minute. For percentiles this is
 documented: `RequestLatency_P90` is an average of P90 values, not the P90 of all requests. Which values it averages is
@@ -55,7 +55,7 @@ SELECT target FROM found WHERE target IS NOT NULL"""
 """The targets between two texts: one search in the index for each, however many requests they have."""
 _ROWS = f"""
 SELECT time, target, status, milliseconds FROM requests
-WHERE target != '' AND target = ? AND time >= ? AND time < ? AND operation IN {SCORED}"""  # noqa: S608 - constant names
+WHERE target != '' AND target = ? AND time >= ? AND time < ? AND status > 0 AND operation IN {SCORED}"""  # noqa: S608 - constant names
 
 
 def is_resource(identifier: str) -> bool:
