@@ -12,7 +12,7 @@ import re
 import time
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -43,7 +43,8 @@ SERVER = "azureml-frontdoor"
 class AdmittedRequest:
     """A request with a valid credential: the deployment that answers it, and its timeout in seconds.
 
-    `server` is the key of the deployment's scoring server, or "" for a stand-in; `swagger` is a stand-in's document.
+    `server` is the key of the deployment's scoring server, or "" for a stand-in; `swagger` is a stand-in's document;
+    `mirror` is the copy of the request for the mirror deployment.
     """
 
     deployment: str
@@ -51,7 +52,7 @@ class AdmittedRequest:
     model: str | None
     timeout: float
     payload: bytes
-    mirror_deployment: str | None = None
+    mirror: AdmittedRequest | None = None
     server: str = ""
     method: str = "POST"
     route: str = "/score"
@@ -75,7 +76,7 @@ def admit(call: Call, pending: Mapping[str, int]) -> AdmittedRequest:
     name = requested if requested is not None else traffic_rules.choose(endpoint.properties["traffic"], request_number)
     found = call.world.get(f"{endpoint.id}/deployments/{name}") if name else None
     swagger = None if scores else document(call.base, endpoint)
-    if found is None or found.state in ("Creating", "Failed", "Deleting"):
+    if found is None or not _can_answer(found):
         if not scores:
             return AdmittedRequest("", "", None, 5.0, b"", swagger=swagger)
         raise _no_deployment(requested)
@@ -85,11 +86,25 @@ def admit(call: Call, pending: Mapping[str, int]) -> AdmittedRequest:
     if pending.get(found.id, 0) >= limit:
         raise _refusal(429, "TooManyRequests", "too many pending requests", found.body["name"])
     mirrored = endpoint.properties["mirrorTraffic"] if requested is None and scores else {}
-    mirror_deployment = traffic_rules.choose_mirror(mirrored, request_number)
+    mirror_name = traffic_rules.choose_mirror(mirrored, request_number)
+    mirror = call.world.get(f"{endpoint.id}/deployments/{mirror_name}") if mirror_name else None
+    admitted = _admitted(call, found, f"/{path}", swagger)
+    if mirror is None or not _can_answer(mirror):
+        return admitted
+    return replace(admitted, mirror=_admitted(call, mirror, f"/{path}"))
+
+
+def _can_answer(deployment: Resource) -> bool:
+    return deployment.state not in ("Creating", "Failed", "Deleting")
+
+
+def _admitted(call: Call, deployment: Resource, route: str, swagger: Json = None) -> AdmittedRequest:
+    """The request as one deployment answers it."""
+    timeout = seconds(str(deployment.properties["requestSettings"]["requestTimeout"]))
     return AdmittedRequest(
-        found.body["name"], found.id, found.properties["model"], seconds(str(limits["requestTimeout"])), call.raw,
-        mirror_deployment, found.private.get("server", ""), "POST" if scores else "GET",
-        f"/{path}" + (f"?{call.search}" if call.search else ""), call.headers, swagger,
+        deployment.body["name"], deployment.id, deployment.properties["model"], timeout, call.raw, None,
+        deployment.private.get("server", ""), "POST" if route == "/score" else "GET",
+        route + (f"?{call.search}" if call.search else ""), call.headers, swagger,
     )  # fmt: skip
 
 

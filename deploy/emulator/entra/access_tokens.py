@@ -25,6 +25,7 @@ AZURE_CLI = "04b07795-8ddb-461a-bbee-02f9e1bf7b46"
 """Azure CLI's application id, in the tokens of users."""
 MANAGEMENT_HOSTS = ("management.azure.com", "management.core.windows.net", "127.0.0.1", "localhost")
 SCORING_HOSTS = ("ml.azure.com",)
+METRICS_HOSTS = ("metrics.monitor.azure.com",)
 
 
 class Tokens(Key):
@@ -71,11 +72,13 @@ def authenticate(tokens: Signer, authorization: str, hosts: tuple[str, ...] = MA
     if claims["exp"] < time.time():
         raise _unauthorized("ExpiredAuthenticationToken", "The access token expiry UTC time is in the past.")
     if not has_audience(claims, hosts):
+        allowed = "'https://management.core.windows.net/','https://management.azure.com/'"
+        if MANAGEMENT_HOSTS[0] not in hosts:
+            allowed = f"'https://{hosts[0]}'"
         raise _unauthorized(
             "InvalidAuthenticationTokenAudience",
             f"The access token has been obtained for wrong audience or resource '{claims.get('aud')}'. It should"
-            " exactly match with one of the allowed audiences 'https://management.core.windows.net/',"
-            "'https://management.azure.com/'.",
+            f" exactly match with one of the allowed audiences {allowed}.",
         )
     return caller_from(claims)
 

@@ -27,8 +27,9 @@ DEFAULT_CODES = {
     400: "BadRequest", 401: "AuthenticationFailed", 403: "AuthorizationFailed", 404: "ResourceNotFound",
     408: "RequestTimeout", 409: "Conflict", 412: "PreconditionFailed", 424: "ModelError", 429: "TooManyRequests",
     500: "InternalServerError", 502: "BadGateway", 503: "ServiceUnavailable", 504: "GatewayTimeout",
+    529: "Throttled",
 }  # fmt: skip
-"""Error codes of a status, for faults without `code`."""
+"""Error codes of a status, for faults without `code`. That of 529, with which Azure Monitor throttles, is unknown."""
 PAGE = b"<html><head><title>%d %s</title></head><body><center><h1>%d %s</h1></center></body></html>\r\n"
 NEVER = 9e15
 """The due time of an operation that never ends: 285 million years from 1970."""

@@ -44,7 +44,7 @@ _OPERATIONS = ("OnlineEndpoints_", "OnlineDeployments_", "BatchEndpoints_", "Bat
 _GOLDEN = 0.6180339887498949
 """The golden ratio's fraction: its multiples, without their whole part, are spread evenly over 0 to 1."""
 
-Plane = Literal["arm", "scoring", "registry", "blob", "metadata", "identity", "any"]
+Plane = Literal["arm", "scoring", "registry", "blob", "metrics", "metadata", "identity", "any"]
 Transform = Literal["shift_mask", "empty_mask", "swap_labels", "scale_numbers", "nan"]
 Point = Literal["before", "after"]
 Text = Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(value, int | float) else value)]

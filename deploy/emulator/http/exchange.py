@@ -14,9 +14,10 @@ from urllib.parse import unquote
 
 from starlette.responses import Response
 
+from deploy.emulator.dataplane import scoring
 from deploy.emulator.entra.access_tokens import TENANT
 from deploy.emulator.faults import inject, schema
-from deploy.emulator.wire import throttle
+from deploy.emulator.wire import request_log, throttle
 from deploy.emulator.wire.call import Call, Caller
 from deploy.emulator.wire.responses import Answer, Refusal, arm_error, standard_headers
 from deploy.emulator.wire.routing import Route
@@ -33,6 +34,8 @@ _NOT_IDENTIFIED = frozenset(
 workspaces and batch endpoints, inferred for the others.
 """
 UNKNOWN = Route("unknown", "*", "", "NotEmulated", None)
+MIRRORED = Route("scoring", "POST", "", request_log.MIRRORED, None)
+"""The route of mirrored requests, which no client sends."""
 
 
 @dataclass
@@ -51,6 +54,8 @@ class Exchange:
     fault: inject.Fault | None = None
     hold: str = ""
     row: int = 0
+    mirror: scoring.AdmittedRequest | None = None
+    """What the mirror deployment gets after the answer was sent."""
     limits: dict[str, str] = field(default_factory=dict)
     """The rate-limit headers of a throttled caller."""
 

@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 from deploy.emulator.control import api, settings_api
 from deploy.emulator.entra import directory, github, signin
-from deploy.emulator.monitor import autoscale_settings
+from deploy.emulator.monitor import autoscale_settings, metrics
 from deploy.emulator.online import batch_and_serverless, deployments, endpoints, keys, name_checks
 from deploy.emulator.policy import assignments, restrictions
 from deploy.emulator.quota import core_limits, workspace_quotas
@@ -20,7 +20,9 @@ from deploy.emulator.wire.routing import (
     DP,
     EP,
     GROUP,
+    INSIGHTS,
     LOC,
+    METRICS_HOST,
     REGISTRY,
     ROLE,
     SCALE,
@@ -144,6 +146,11 @@ _STORAGE = (
 )
 
 
+_METRICS = (
+    *(read(path + INSIGHTS + "/metrics", "Metrics_List", metrics.listing) for path in (EP, DP)),
+    *(read(path + INSIGHTS + "/metricDefinitions", "MetricDefinitions_List", metrics.definitions) for path in (EP, DP)),
+    Route("metrics", "POST", METRICS_HOST + SUB + "/metrics:getBatch", "MetricsBatch_Batch", metrics.batch),
+)
 _SIGN_IN = (
     Route("entra", "GET", "/common/discovery/instance", "Entra_Instances", signin.instances),
     *(
@@ -205,6 +212,7 @@ ROUTES = (
     write("PUT", GROUP + SCALE + "/{name}", "AutoscaleSettings_CreateOrUpdate", autoscale_settings.put),
     write("PATCH", GROUP + SCALE + "/{name}", "AutoscaleSettings_Update", autoscale_settings.patch),
     write("DELETE", GROUP + SCALE + "/{name}", "AutoscaleSettings_Delete", autoscale_settings.delete),
+    *_METRICS,
     read(TAGS, "Tags_GetAtScope", tags.get),
     write("PUT", TAGS, "Tags_CreateOrUpdateAtScope", tags.put),
     write("PATCH", TAGS, "Tags_UpdateAtScope", tags.patch),

@@ -13,7 +13,7 @@ from deploy.emulator.monitor import autoscale_runs
 from deploy.emulator.monitor.autoscale_body import Setting
 from deploy.emulator.wire import fields
 from deploy.emulator.wire.call import Call
-from deploy.emulator.wire.responses import Answer, Json, Refusal, location_required, resource_not_found
+from deploy.emulator.wire.responses import Answer, Json, flat_error, location_required, resource_not_found
 from deploy.emulator.workspace import workspaces
 from deploy.emulator.world import parse
 from deploy.emulator.world.store import Resource
@@ -93,10 +93,10 @@ def _save(call: Call, setting: Resource, body: dict[str, Json]) -> None:
     try:
         target = parse.validate(body["properties"], Setting).target_resource_uri
     except parse.InvalidValue as error:
-        raise _refusal(400, "BadRequest", f"The autoscale setting is invalid. {error}") from None
+        raise flat_error(400, "BadRequest", f"The autoscale setting is invalid. {error}") from None
     existing = setting.body and str(setting.properties["targetResourceUri"])
     if existing and existing.lower() != target.lower():
-        raise _refusal(
+        raise flat_error(
             400, "TargetResourceIdIsImmutable",
             f"The autoscale setting '{setting.body['name']}' under resource group '{call.route_params['group']}' is "
             f"referencing target resource '{existing}'. The target resource reference is immutable. If you want to "
@@ -108,7 +108,7 @@ def _save(call: Call, setting: Resource, body: dict[str, Json]) -> None:
         (KIND, setting.id.lower(), target.lower()),
     ).fetchone()
     if other is not None:  # status: documented by clients; text: unknown
-        raise _refusal(
+        raise flat_error(
             409, "Conflict", f"The target resource '{target}' already has the autoscale setting '{other[0]}'."
         )
     setting.body = body
@@ -123,11 +123,7 @@ def _require_room(call: Call, location: str) -> None:
         (KIND, location, f"{subscription}/", f"{subscription}0"),
     ).fetchone()[0]
     if count >= LIMIT:
-        raise _refusal(
+        raise flat_error(
             400, "AutoscaleSettingsLimitReached",
             f"The subscription has {count} autoscale settings in {location}; the limit is {LIMIT}.",
         )  # fmt: skip
-
-
-def _refusal(status: int, code: str, message: str) -> Refusal:
-    return Refusal(Answer(status, {"code": code, "message": message}))

@@ -1,47 +1,22 @@
-"""The metrics of endpoints and deployments that autoscale rules can use, from the request log of scoring.
+"""The metrics of endpoints and deployments as the rules of autoscale read them: from `scoring_log`, without a delay.
 
-A request counts when a deployment answered it; its latency is the real time that the answer took. Metrics have one
-value per minute. As recorded, an idle minute has no requests (0). Whether it has a latency is unknown; here it has
-none. Metrics of machines (CPU, memory, GPU, disk) are not emulated.
+Metrics have one value per minute. As recorded, an idle minute has no requests (0); here it has no latency.
 """
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from deploy.emulator.monitor import scoring_log
 from deploy.emulator.monitor.autoscale_body import Trigger
 from deploy.emulator.monitor.scale_decision import Gap
+from deploy.emulator.monitor.scoring_log import MINUTE
 from deploy.emulator.world.store import World
 
-MINUTE = 60
-_RESOURCE = re.compile(r".+/onlineendpoints/[^/]+(?:/deployments/[^/]+)?")
-_DIMENSIONS: Mapping[str, Callable[[str, int], str]] = {
-    "deployment": lambda target, _: target.rpartition("/")[2],
-    "statuscode": lambda _, status: str(status),
-    "statuscodeclass": lambda _, status: f"{status // 100}xx",
-    "envoy_response_code": lambda _, status: str(status),
-}
-"""Dimension in lower case -> its value for a request to a deployment (`target`) with a status."""
-
-
-def _percentile(share: float) -> Callable[[Sequence[float]], float]:
-    return lambda values: sorted(values)[max(0, math.ceil(share * len(values)) - 1)]
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)
-
-
-_LATENCIES: Mapping[str, Callable[[Sequence[float]], float]] = {
-    "requestlatency": _mean, **{f"requestlatency_p{p}": _percentile(p / 100) for p in (50, 90, 95, 99)},
-}  # fmt: skip
-_REQUESTS = "requestsperminute"
 _AGGREGATE: Mapping[str, Callable[[Sequence[float]], float]] = {
-    "Average": _mean, "Min": min, "Minimum": min, "Max": max, "Maximum": max, "Sum": sum, "Total": sum, "Count": len,
-    "Last": lambda values: values[-1],
+    "Average": scoring_log.mean, "Min": min, "Minimum": min, "Max": max, "Maximum": max, "Sum": sum, "Total": sum,
+    "Count": len, "Last": lambda values: values[-1],
 }  # fmt: skip
 
 
@@ -60,7 +35,7 @@ class ScoringMetrics:
         if not _is_emulated(trigger):
             return Gap.NOT_EMULATED
         # A deployment has percentiles only.
-        if ("/deployments/" in resource and name == "requestlatency") or self.world.get(resource) is None:
+        if (scoring_log.is_deployment(resource) and name == "requestlatency") or self.world.get(resource) is None:
             return Gap.UNREADABLE
         values = [value for value in self._grains(trigger, name, int(at // MINUTE)) if value is not None]
         return float(_AGGREGATE[trigger.time_aggregation](values)) if values else Gap.UNREADABLE
@@ -89,23 +64,18 @@ class ScoringMetrics:
                     found.setdefault(int(moment // MINUTE), []).append(milliseconds)
         return found
 
-    def _rows(self, trigger: Trigger) -> list[tuple[float, str, int, float]]:
-        resource = trigger.metric_resource_uri.lower()
-        whole = (resource, resource) if "/deployments/" in resource else (f"{resource}/", f"{resource}0")
-        return self.world.db.execute(
-            "SELECT time, target, status, milliseconds FROM requests"
-            " WHERE target != '' AND target BETWEEN ? AND ? AND time >= ? AND operation = 'Score'",
-            (*whole, self.since - _span(trigger) - MINUTE),
-        ).fetchall()
+    def _rows(self, trigger: Trigger) -> list[scoring_log.Row]:
+        since = self.since - _span(trigger) - MINUTE
+        return scoring_log.requests(self.world, trigger.metric_resource_uri.lower(), since)
 
 
 def _is_emulated(trigger: Trigger) -> bool:
     name = trigger.metric_name.lower()
     filters = {dimension.name.lower() for dimension in trigger.dimensions or ()}
     return (
-        (name == _REQUESTS or name in _LATENCIES)
-        and _RESOURCE.fullmatch(trigger.metric_resource_uri.lower()) is not None
-        and filters <= _DIMENSIONS.keys()
+        (name == scoring_log.REQUESTS or name in scoring_log.LATENCIES)
+        and scoring_log.is_resource(trigger.metric_resource_uri.lower())
+        and filters <= scoring_log.DIMENSIONS.keys()
     )
 
 
@@ -115,16 +85,13 @@ def _span(trigger: Trigger) -> float:
 
 def _grain(minutes: Sequence[Sequence[float]], name: str, statistic: str) -> float | None:
     """The statistic over the minutes of a grain; None without any value."""
-    if name == _REQUESTS:
-        values = [float(len(minute)) for minute in minutes]
-    else:
-        values = [_LATENCIES[name](minute) for minute in minutes if minute]
+    values = scoring_log.values(name, minutes)
     return _AGGREGATE[statistic](values) if values else None
 
 
 def _matches(trigger: Trigger, target: str, status: int) -> bool:
     for dimension in trigger.dimensions or ():
-        value = _DIMENSIONS[dimension.name.lower()](target, status)
+        value = scoring_log.DIMENSIONS[dimension.name.lower()](target, status)
         is_named = value in {each.lower() for each in dimension.values}
         if is_named != (dimension.operator == "Equals"):
             return False

@@ -13,6 +13,7 @@ BLOB_CONTRIBUTOR = "ba92f5b4-2d11-453d-a403-e96b0029c9fe"
 BLOB_OWNER = "b7e6dc6d-f1e8-4753-8033-0f276bb0955b"
 STORAGE_CONTRIBUTOR = "17d1049b-9a84-46fb-8f53-869881c3d3ab"
 SECRETS_READER = "ea01e6af-a1c1-4350-9563-ad00f8c72ec5"
+MONITORING_READER = "43d0d8ad-25c7-4714-9337-8ba259a9fe05"
 METRICS_WRITER = "635dd51f-9968-44d3-b7fb-6d9a6bd613ae"
 _ML = "Microsoft.MachineLearningServices"
 _STORAGE = "Microsoft.Storage/storageAccounts"
@@ -26,6 +27,8 @@ ROLES: tuple[tuple[str, str, tuple[str, ...], tuple[str, ...], tuple[str, ...]],
     (CONTRIBUTOR, "Contributor", ("*",),
      (f"{_AUTH}/*/Delete", f"{_AUTH}/*/Write", f"{_AUTH}/elevateAccess/Action"), ()),
     (READER, "Reader", ("*/read",), (), ()),
+    (MONITORING_READER, "Monitoring Reader",
+     ("*/read", "Microsoft.OperationalInsights/workspaces/search/action", "Microsoft.Support/*"), (), ()),
     ("18d7d88d-d35e-4fb5-a5c3-7773c20a72d9", "User Access Administrator",
      ("*/read", "Microsoft.Authorization/*"), (), ()),
     ("f58310d9-a9f6-439a-9e8d-f62e7b41a168", "Role Based Access Control Administrator",

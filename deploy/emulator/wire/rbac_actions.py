@@ -42,6 +42,6 @@ def scope_of(path: str, address: str) -> str:
     parts = address.rstrip("/").split("/")
     if not path.endswith("}") and "/providers/" in path:
         parts = parts[:-1]
-        if parts[-2:-1] == ["providers"]:
+        if parts[-2].lower() == "providers":
             parts = parts[:-2]
     return "/".join(parts) or "/"

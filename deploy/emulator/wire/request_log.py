@@ -11,6 +11,10 @@ COLUMNS = (
     "number", "time", "method", "path", "status", "milliseconds", "plane", "caller", "operation", "mutating",
     "client_request_id", "user_agent", "target", "note",
 )  # fmt: skip
+MIRRORED = "MirroredScore"
+"""The operation of a row of a mirrored request: the answer of the mirror deployment, which no client gets."""
+SCORED = ("Score", MIRRORED)
+"""The operations of the rows that metrics count."""
 
 
 @dataclass(frozen=True)

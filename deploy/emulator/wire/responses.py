@@ -41,6 +41,11 @@ def arm_error(
     return Refusal(Answer(status, body, {"x-ms-failure-cause": "gateway", **(headers or {})}), note)
 
 
+def flat_error(status: int, code: str, message: str, note: str = "") -> Refusal:
+    """An error of Azure Monitor behind the Resource Manager: `{code, message}`, without `error` around them."""
+    return Refusal(Answer(status, {"code": code, "message": message}), note)
+
+
 def resource_not_found(name: str, group: str) -> Refusal:
     """404 for a missing resource; `name` is its type and names, provider first."""
     return arm_error(

@@ -25,6 +25,7 @@ PLANES = {
     "scoring": ("POST", "/inference/eastus/mip/score"),
     "registry": ("GET", "/registrymanagement/v1.0/registries/azureml/discovery"),
     "blob": ("PUT", "/stmlwlocal.blob.core.windows.net/a/b"),
+    "metrics": ("POST", "/eastus.metrics.monitor.azure.com/subscriptions/x/metrics:getBatch"),
     "metadata": ("GET", "/metadata/endpoints"),
     "identity": ("GET", "/msi/token"),
     "entra": ("POST", "/adfs/oauth2/token"),
