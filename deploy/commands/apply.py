@@ -83,6 +83,7 @@ def apply(
         result = with_status(cloud, current, result)
         idle = reporter.idle_notes(environment.name, result.endpoint_rows)
         idle += reporter.adopted_notes(environment, current, result.endpoint_rows)
+        idle += reporter.paused_notes(environment.name, result.endpoint_rows, result.report.paused)
         return replace(result, idle=idle, codes=codes_after(cloud, current, result))
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from deploy import reporter
 from deploy.cloud import endpoints, whoami
 from deploy.cloud.connect import Cloud
-from deploy.commands import lease_state
+from deploy.commands import lease_state, rollout_state
 from deploy.commands.project import Project, read_facts
 from deploy.domain.arm import Json
 from deploy.domain.lock_record import LockRecord
@@ -80,7 +80,7 @@ def run_plan(
         return Result(plan, replace(empty, cost=cost.after_run(plan, empty)))
     started = cloud.now()
     report = executor.execute(plan, cloud, cloud.clock, emit, jobs=jobs, fail_fast=fail_fast)
-    report = replace(report, command=verb, host=socket.gethostname(), started=started)
+    report = replace(report, command=verb, host=socket.gethostname(), started=started, paused=_paused(plan, report))
     report = replace(report, provenance=_provenance(cloud, plan, report), cost=cost.after_run(plan, report))
     if cloud.locks:
         cloud.locks.gone |= _deleted(plan, report)
@@ -96,6 +96,12 @@ def _deleted(plan: Plan, report: Report) -> set[str]:
     done = {o.address for o in report.outcomes if o.verb is Verb.DELETE and o.state is State.DONE}
     steps = [s for s in plan.steps if s.kind == "endpoint" and s.verb is Verb.DELETE and s.address in done]
     return {str(step.body["name"]) for step in steps}
+
+
+def _paused(plan: Plan, report: Report) -> tuple[str, ...]:
+    """The endpoints whose rollout pauses after this run."""
+    ends = {step.endpoint for step in plan.steps if (step.body.get("record") or {}).get("paused")}
+    return tuple(sorted(ends - {o.address.endpoint for o in report.outcomes if o.state is not State.DONE}))
 
 
 def _provenance(cloud: Cloud, plan: Plan, report: Report) -> Provenance | None:
@@ -150,6 +156,8 @@ def status_rows(
     endpoint_rows = [reporter.endpoint_row(spec, facts[spec.key], cloud.now()) for spec in current]
     endpoint_rows = [_with_lease_state(row, states[row.key]) if row.key in states else row for row in endpoint_rows]
     endpoint_rows = [replace(row, lock=(locks or {}).get(row.name.lower())) for row in endpoint_rows]
+    by_key = {spec.key: spec for spec in current}
+    endpoint_rows = [rollout_state.judged(cloud, by_key[row.key], row) for row in endpoint_rows]
     return sorted(endpoint_rows, key=lambda row: (row.hours_left is None, row.hours_left or 0.0))
 
 

@@ -75,10 +75,19 @@ class Report:
     host: str = ""
     started: datetime | None = None
     """When the first step started, with its zone."""
+    paused: tuple[str, ...] = ()
+    """The keys of the endpoints whose rollout pauses: the next apply continues it."""
 
     @property
     def ok(self) -> bool:
         return all(o.state in (State.DONE, State.SUPERSEDED) for o in self.outcomes)
+
+    @property
+    def state(self) -> str:
+        """`interrupted`, `failed`, `paused`, or `done`."""
+        if self.stopped:
+            return "interrupted"
+        return "failed" if not self.ok else "paused" if self.paused else "done"
 
     @property
     def exit(self) -> Exit:

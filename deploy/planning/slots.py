@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from deploy import diff
 from deploy.documents.rollout import Stage
 from deploy.domain import history, idle_slots
-from deploy.domain.arm import OWNER_TAG, RELEASE_TAG, SLOTS, Facts, Json, address, facts_of
+from deploy.domain.arm import OWNER_TAG, RELEASE_TAG, SLOTS, Facts, Json, address, facts_of, release_of
 from deploy.domain.owners import is_unmanaged, owner_tag
 from deploy.domain.plan import Desired, Step, Verb
 from deploy.domain.put_merge import is_protected
@@ -30,7 +30,8 @@ def choose_slot(spec: EndpointSpec, facts: Facts) -> Desired:
     rollout: tuple[Stage, ...] = ()
     stages: tuple[Mapping[str, int], ...] = ({slot: 100},)
     if live not in (None, slot):
-        rollout = _until_pause(spec.pipeline.rollout.steps, now.get(slot, 0))
+        continues = release_of(there.get(slot)) == release_of(_document(spec, written, slot, facts))
+        rollout = _until_pause(spec.pipeline.rollout.steps, now.get(slot, 0) if continues else 0)
         stages = tuple({slot: each.traffic, str(live): 100 - each.traffic} for each in rollout)
     chosen = Desired(spec, {slot: _document(spec, written, slot, facts)}, stages, live, rollout)
     return autoscaling.with_counts(chosen, facts)

@@ -33,7 +33,7 @@ from deploy.reporter.json_documents import plan_dump, plan_json, plan_load, repo
 from deploy.reporter.markdown import error_markdown, notices_markdown, plan_markdown, report_markdown, status_markdown
 from deploy.reporter.problems import error_json, error_text
 from deploy.reporter.reap import reap_text
-from deploy.reporter.status import adopted_notes, idle_notes, status_json, status_text
+from deploy.reporter.status import adopted_notes, idle_notes, paused_notes, status_json, status_text
 from deploy.reporter.status_html import EnvironmentStatus, status_html
 from deploy.reporter.status_rows import EndpointRow, SlotRow, endpoint_row
 from deploy.reporter.text import plan_text, report_text
@@ -85,6 +85,7 @@ __all__ = [
     "notice_annotations",
     "notices_markdown",
     "outputs",
+    "paused_notes",
     "plan_dump",
     "plan_json",
     "plan_load",

@@ -75,6 +75,8 @@ def report_json(report: Report) -> dict[str, Json]:
     shown = redact_secrets(
         {
             "ok": report.ok,
+            "state": report.state,
+            "paused": list(report.paused),
             "environment": report.environment,
             "fingerprint": report.fingerprint,
             "outcomes": [_outcome(outcome) for outcome in report.outcomes],

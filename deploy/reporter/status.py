@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 
 from deploy.domain import leases
@@ -14,7 +14,7 @@ from deploy.redact import redact_secrets
 from deploy.reporter.cost import cost_json, hourly_words, running_cost
 from deploy.reporter.layout import Layout, Span, Style, cells
 from deploy.reporter.origin import origin_json, origin_words
-from deploy.reporter.status_rows import EndpointRow, SlotRow
+from deploy.reporter.status_rows import StageRow, EndpointRow, SlotRow
 from deploy.text import count
 
 _SUCCEEDED, _IN_PROGRESS = "Succeeded", ("Creating", "Updating", "Deleting", "Scaling")
@@ -112,8 +112,30 @@ def _endpoint(layout: Layout, row: EndpointRow) -> list[str]:
     lines += layout.flow([(f"alias: {row.alias}", Style.BAD)], indent=2) if row.alias else []
     if row.lock:
         lines += layout.flow([(lock_words(row.lock), Style.YELLOW)], indent=2)
+    if row.stage:
+        words = "; ".join(stage_words(row.stage))
+        lines += layout.line(words, Style.BAD if row.stage.is_worse else Style.YELLOW, indent=2, hang=4)
     lines += layout.line(row.orphan, Style.YELLOW, indent=2, hang=4) if row.orphan else []
     return lines + layout.line(row.scoring_uri, Style.DIM, indent=2) + _slots(layout, row.slots)
+
+
+def stage_words(stage: StageRow) -> list[str]:
+    """`rollout of green: 10 % since 2026-11-30 08:00 UTC`, what is next if it is paused, and the answer of its gate."""
+    since = leases.parse_time(stage.since)
+    share = f"{stage.percent} %" if stage.percent else "mirrored requests"
+    words = [f"rollout of {stage.slot}: {share}" + (f" since {leases.local_and_utc(since)}" if since else "")]
+    words += ["paused: apply continues it, rollback ends it"] if stage.paused else []
+    return words + ([f"gate: {stage.answer}"] if stage.answer else [])
+
+
+def paused_notes(environment: str, rows: Sequence[EndpointRow], keys: Collection[str]) -> list[str]:
+    """A note for each endpoint at whose pause the run ended."""
+    return [
+        f"{row.key}: paused at {row.stage.percent} % for {row.stage.slot}. To continue: amldeploy apply -e {environment} "
+        f"{row.key}. To end it: amldeploy rollback -e {environment} {row.key}"
+        for row in rows
+        if row.stage and row.key in keys
+    ]
 
 
 def lock_words(lock: LockRecord) -> str:

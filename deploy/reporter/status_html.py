@@ -106,6 +106,7 @@ def _endpoint(row: EndpointRow) -> dict[str, Any]:
                 f"{row.missed}; renew or apply recreates it" if row.missed else "",
                 f"alias: {row.alias}" if row.alias else "",
                 lock_words(row.lock) if row.lock else "",
+                "; ".join(stage_words(row.stage)) if row.stage else "",
                 row.orphan,
             )
             if text

@@ -6,14 +6,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from deploy.documents.endpoint_and_deployment import AUTH_MODES
-from deploy.domain import idle_slots, leases
+from deploy.domain import history, idle_slots, leases
 from deploy.domain.arm import RELEASE_TAG, Facts, Json, address, capacity_of, facts_of
 from deploy.domain.cost import Cost
 from deploy.domain.lock_record import LockRecord
 from deploy.domain.owners import owner_tag
 from deploy.domain.provenance import Provenance, recorded
 from deploy.domain.spec import EndpointSpec
-from deploy.domain.traffic_shares import live_slot
+from deploy.domain.traffic_shares import shares
 from deploy.sanitize import sanitize
 
 _AUTH = {arm.lower(): word for word, arm in AUTH_MODES.items()}
@@ -44,6 +44,26 @@ class SlotRow:
 
 
 @dataclass(frozen=True)
+class StageRow:
+    """The stage of a rollout that is not over: `percent` of the traffic (0: only mirrored requests) of `slot`, since
+    when, and since when the rollout goes on (ISO 8601).
+
+    `answer` and `figures`: of the gate now; empty without a gate, or if the metrics cannot be read.
+    """
+
+    slot: str
+    release: str
+    percent: int
+    began: str
+    since: str
+    paused: bool
+    answer: str = ""
+    figures: dict[str, float | int | None] = field(default_factory=dict)
+    is_worse: bool = False
+    """Whether the gate answers go back."""
+
+
+@dataclass(frozen=True)
 class EndpointRow:
     """One endpoint. `state`: the provisioning state, or `absent`; `lease_ends` (ISO 8601), `hours_left`: None on
     dedicated quota.
@@ -52,7 +72,7 @@ class EndpointRow:
     successor; `unmanaged`: this environment does not manage the endpoint; `orphan`: no entry of the file names it
     (`key` is then that of the entry that is no longer in the file). `gone_since`: when a missed lease expired
     (ISO 8601), None if unknown. `lock`: the run that changes the endpoint now, None if there is none or that cannot be
-    read. `cost`: what its instances cost now; None if prices were not looked up.
+    read. `cost`: what its instances cost now; None if prices were not looked up. `stage`: of a rollout that is not over.
     """
 
     key: str
@@ -70,6 +90,7 @@ class EndpointRow:
     lock: LockRecord | None = None
     orphan: str = ""
     cost: Cost | None = None
+    stage: StageRow | None = None
 
     @property
     def is_broken(self) -> bool:
@@ -83,21 +104,29 @@ def endpoint_row(spec: EndpointSpec, facts: Facts, now: datetime) -> EndpointRow
     if body is None:
         return EndpointRow(spec.key, spec.name, "absent")
     properties = body.get("properties") or {}
-    traffic = properties.get("traffic") or {}
     slots = facts_of(facts, "deployment", spec.key)
     lease, spare = leases.of(body), idle_slots.of(body, slots)
-    mode = str(properties.get("authMode") or "")
+    mode, live = str(properties.get("authMode") or ""), history.live_slot(body, slots)
     return EndpointRow(
         spec.key,
         str(body.get("name") or spec.name),
         str(properties.get("provisioningState") or "unknown"),
         str(properties.get("scoringUri") or ""),
         _AUTH.get(mode.lower(), mode),
-        tuple(_idle(spec, spare, _slot(name, slots[name], traffic), now) for name in sorted(slots)),
+        tuple(_idle(spec, spare, _slot(name, slots[name], shares(body), live), now) for name in sorted(slots)),
         leases.iso_time(lease.ends) if lease else None,
         round(lease.hours_left(now), 2) if lease else None,
         _other_owner(spec, body),
+        stage=_stage(body),
     )
+
+
+def _stage(body: Json) -> StageRow | None:
+    found = history.stage(body)
+    if found is None:
+        return None
+    began, since = leases.iso_time(found.began), leases.iso_time(found.since)
+    return StageRow(found.slot, found.release, found.percent, began, since, found.is_paused)
 
 
 def _other_owner(spec: EndpointSpec, body: Json) -> str:
@@ -122,11 +151,11 @@ def _idle(spec: EndpointSpec, spare: idle_slots.Idle | None, row: SlotRow, now: 
     )
 
 
-def _slot(name: str, body: Json, traffic: dict[str, int]) -> SlotRow:
+def _slot(name: str, body: Json, traffic: dict[str, int], live: str | None) -> SlotRow:
     properties = body.get("properties") or {}
     return SlotRow(
         name,
-        name == live_slot(traffic),
+        name == live,
         int(traffic.get(name) or 0),
         str((body.get("tags") or {}).get(RELEASE_TAG) or ""),
         str(properties.get("instanceType") or ""),
