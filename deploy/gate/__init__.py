@@ -1,7 +1,8 @@
 """Judges a rollout: is the new deployment worse than the live one? Pure statistics, no Azure.
 
-`decide` compares both deployments minute by minute, in errors, latency and wrong answers of test cases. It can be called
-at every minute: the probability that a whole rollout goes back although the new deployment is no worse is at most 1 %.
+`decide` compares both deployments minute by minute, in errors, latency and wrong answers of test cases. It can be
+called at every minute: the probability that a whole rollout goes back although the new deployment is not worse than the
+rules allow is at most 1 %.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from deploy.gate.evidence import Limit, Process, Table
 from deploy.gate.latency import at_least, at_most
 from deploy.gate.minutes import Minute, Rules, Sample
 
-ALPHA_ERRORS, ALPHA_LATENCY, ALPHA_CASES = 0.005, 0.0025, 0.0025
+ALPHA_ERRORS, ALPHA_LATENCY, ALPHA_CASES = 0.006, 0.003, 0.001
 """Together 1 %: how often a rollout of a release that is no worse goes back. Not a setting."""
 CASES_INCREASE = 0.05
 """Allowed increase of the rate of wrong cases. Both deployments get the same cases, so no ratio is needed; one answer
@@ -33,8 +33,9 @@ class Answer(StrEnum):
 class Decision:
     """An answer, one sentence for the operator, and figures.
 
-    `figures`: `requests`, `errors` and `p95` (milliseconds or None) of both, as `requests live`, `requests new`...;
-    wrong and sent cases; `evidence errors`, `evidence latency`, `evidence cases` (1 is none) with their `threshold ...`.
+    `figures`: `requests live`, `requests new`, `errors ...`, `p95 ...` (milliseconds, None if not known),
+    `wrong cases ...` and `cases ...` of both deployments in total. `evidence errors`, `evidence latency` and
+    `evidence cases`: the largest e-value so far, 1 is none; `threshold errors` ...: from which on it goes back.
     """
 
     answer: Answer
@@ -65,7 +66,7 @@ class Evidence:
 
     def learn(self, live: Sample) -> None:
         """A minute of the live deployment before the rollout."""
-        self.errors.learn(live.requests, live.errors)
+        self.errors.learn(live.requests, min(live.errors, live.requests))
         if live.latency and self._p95:
             self.latency.learn(live.requests, at_most(live, median(self._p95)))
         self._remember(live)
@@ -73,7 +74,7 @@ class Evidence:
     def add(self, minute: Minute) -> None:
         """A minute of both deployments."""
         live, new = minute.live, minute.new
-        self.errors.add(Table(live.requests, live.errors, new.requests, new.errors))
+        self.errors.add(_table(live.requests, live.errors, new.requests, new.errors))
         if live.latency and self._p95:
             limit = median(self._p95)
             if new.latency:
@@ -83,11 +84,16 @@ class Evidence:
                 self.latency.learn(live.requests, at_most(live, limit))
         self._remember(live)
         (wrong, sent), (new_wrong, new_sent) = minute.cases_live, minute.cases_new
-        self.cases.add(Table(sent, wrong, new_sent, new_wrong))
+        self.cases.add(_table(sent, wrong, new_sent, new_wrong))
 
     def _remember(self, live: Sample) -> None:
         if live.latency and live.requests:
             self._p95.append(live.latency.p95)
+
+
+def _table(live: int, live_bad: int, new: int, new_bad: int) -> Table:
+    """Counts of different metrics can be of slightly different times: no more errors than requests."""
+    return Table(live, min(live_bad, live), new, min(new_bad, new))
 
 
 def decide(
@@ -99,7 +105,7 @@ def decide(
     `stage_began`: seconds since 1970, the current stage. `bake_over`: its time has passed. `before`: minutes of the
     live deployment before the rollout, oldest first; they set what is expected of latency and errors.
 
-    Go back once the evidence of a metric has reached its threshold at any minute. Continue if the bake is over and the
+    Deterministic: everything is computed from the arguments. Go back once the evidence of a metric has reached its threshold at any minute. Continue if the bake is over and the
     new deployment had `min_requests` requests in this stage. Otherwise hold.
     """
     evidence = Evidence(rules)
@@ -165,8 +171,13 @@ def _worse(evidence: Evidence, figures: Figures) -> str:
 
 def _errors(figures: Figures) -> str:
     new, live = (int(figures[f"requests {slot}"] or 0) for slot in ("new", "live"))
-    rates = [100 * int(figures[f"errors {slot}"] or 0) / max(1, n) for slot, n in (("new", new), ("live", live))]
-    return f"new {rates[0]:.2g} % errors of {new:,} requests, live {rates[1]:.2g} % of {live:,}"
+    rates = [_percent(int(figures[f"errors {slot}"] or 0), n) for slot, n in (("new", new), ("live", live))]
+    return f"new {rates[0]} % errors of {new:,} requests, live {rates[1]} % of {live:,}"
+
+
+def _percent(part: int, whole: int) -> str:
+    share = 100 * part / max(1, whole)
+    return f"{share:.1f}" if share >= 1 else f"{share:.1g}"
 
 
 def _latency(figures: Figures, before: str = "; ") -> str:

@@ -18,19 +18,22 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-FACTORS = (1.5, 2.5, 5.0, 12.0, 40.0)
-"""The alternatives: the new rate is the allowed one times a factor."""
-SHARED = 0.02
-"""The share of the evidence of each alternative that all alternatives share after a minute.
+FACTORS = ((1.5, 0.05), (2.5, 0.75), (10.0, 0.15))
+"""The alternatives: the new rate is the allowed one times a factor; and the share of the capital that is bet on each."""
+UNUSED = 0.05
+"""The share of the capital that is not bet. It remains after bursts that make all alternatives look wrong."""
+SHARED = 0.005
+"""The part of all capital that is divided again, by the shares above, after each minute.
 
 Without it, many good minutes would have to be made up for by as many bad ones, before a release is found that fails
-later. Sharing is a bet of each minute's start, so the average stays 1 or less.
+later. Dividing depends on past minutes only, so the average stays 1 or less.
 """
-MINUTES = 2.2
-"""One minute counts for at most the 2.2th part of the threshold's logarithm, so that three minutes are needed."""
+MINUTES = 1.5
+"""One minute counts for at most 1 / 1.5 of the threshold's logarithm: one alone is not enough, two can be."""
 MEMORY = 0.95
 """The weight of a minute in the expected live rate, relative to the next minute."""
 _TINY = 1e-9
+_LOG_WEIGHTS = tuple(math.log(weight) for weight in (*(weight for _, weight in FACTORS), UNUSED))
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,19 @@ class Limit:
     def allowed(self, rate: float) -> float:
         """The largest allowed new rate at a live rate."""
         return max(self.ratio * rate, rate + self.increase)
+
+    def alternatives(self, rate: float) -> list[float]:
+        """The new rates that are bet on at an expected live rate: worse than allowed, below 1; none if all is allowed."""
+        allowed = self.allowed(rate)
+        return [min(allowed * factor, (1 + allowed) / 2) for factor, _ in FACTORS] if allowed < 1 else []
+
+    @property
+    def lines(self) -> list[tuple[float, float]]:
+        """Slope and offset of the one or two lines below which a new rate is allowed."""
+        ratio, increase = (self.ratio, 0.0), (1.0, self.increase)
+        if self.increase == 0:
+            return [ratio]
+        return [increase] if self.ratio == 1 else [ratio, increase]
 
 
 @dataclass(frozen=True)
@@ -85,16 +101,14 @@ def nearest(table: Table, live: float, new: float, slope: float, offset: float) 
     return rate, slope * rate + offset
 
 
-def log_e_value(table: Table, limit: Limit, live: float, new: float) -> float:
+def log_e_value(table: Table, live: float, new: float, slope: float, offset: float) -> float:
     """The logarithm of the e-value of a minute, for the alternative that the rates are `live` and `new`.
 
-    The likelihood of the alternative over the likelihood of the nearest allowed pair; the smaller one of the two parts
-    of the limit (ratio, increase), as a pair is allowed if it is within one of them. The expectation is at most 1 for
-    every allowed pair, as the logarithm of the expectation is concave in the pair and has its maximum, 0, at the
-    nearest one.
+    The likelihood of the alternative over the likelihood of the nearest allowed pair. The expectation is at most 1 for
+    every allowed pair: its logarithm is concave in the pair, and has its maximum, 0, at the nearest one. A minute with
+    observed rates that are allowed has never more than 0.
     """
-    lines = {(limit.ratio, 0.0), (1.0, limit.increase)}
-    return min(_log_ratio(table, live, new, nearest(table, live, new, *line)) for line in lines)
+    return _log_ratio(table, live, new, nearest(table, live, new, slope, offset))
 
 
 def _log_ratio(table: Table, live: float, new: float, null: tuple[float, float]) -> float:
@@ -106,33 +120,48 @@ def _log_ratio(table: Table, live: float, new: float, null: tuple[float, float])
     )
 
 
-def alternatives(limit: Limit, live: float) -> list[float]:
-    """The new rates that are tried at an expected live rate: worse than allowed, and below 1."""
-    allowed = limit.allowed(live)
-    return [min(allowed * factor, (1 + allowed) / 2) for factor in FACTORS] if allowed < 1 else []
-
-
 @dataclass
-class Process:
-    """The evidence of all minutes for one metric. It is a bet with a capital of 1: the e-value of the whole rollout.
+class Bet:
+    """The e-process against one line, new <= slope * live + offset: a capital of 1 that is bet on the alternatives."""
 
-    A part of the capital is not bet. `alpha`: the error probability. `expected`: the live rate before any minute, which
-    counts as much as `weight` requests.
-    """
-
-    limit: Limit
-    alpha: float
-    expected: float
-    weight: float = 20.0
-    capital: list[float] = field(default_factory=lambda: [-math.log(len(FACTORS) + 1)] * (len(FACTORS) + 1))
-    highest: float = 0.0
-    _seen: float = 0.0
-    _bad: float = 0.0
+    slope: float
+    offset: float
+    most: float
+    capital: list[float] = field(default_factory=lambda: list(_LOG_WEIGHTS))
 
     @property
-    def threshold(self) -> float:
-        """The evidence from which on the new deployment counts as worse."""
-        return 1 / self.alpha
+    def total(self) -> float:
+        """The logarithm of the e-value of all minutes."""
+        return _log_sum(self.capital)
+
+    def add(self, table: Table, live: float, rates: Sequence[float]) -> None:
+        """One minute; `live`: expected rate, `rates`: alternatives of the new rate, in the order of `FACTORS`."""
+        gains = [min(self.most, log_e_value(table, live, rate, self.slope, self.offset)) for rate in rates]
+        capital = [c + gain for c, gain in zip(self.capital, [*gains, 0.0], strict=True)]
+        shared = _log_sum(capital) + math.log(SHARED)
+        self.capital = [
+            _log_sum((c + math.log(1 - SHARED), shared + weight))
+            for c, weight in zip(capital, _LOG_WEIGHTS, strict=True)
+        ]
+
+
+class Process:
+    """The evidence of all minutes for one metric: the smaller e-process of the two lines of a limit.
+
+    Its error probability holds if, in all minutes, the new rate is within the ratio, or in all minutes within the
+    increase; so also for every release that is not worse than the live one, however the rates change.
+
+    `alpha`: the error probability. `expected`: the live rate before any minute, which counts as much as 20 requests.
+    """
+
+    def __init__(self, limit: Limit, alpha: float, expected: float) -> None:
+        self.limit = limit
+        self.threshold = 1 / alpha
+        self.highest = 0.0
+        """The logarithm of the largest evidence so far."""
+        most = math.log(self.threshold) / MINUTES
+        self._bets = [Bet(*line, most) for line in limit.lines]
+        self._seen, self._bad = 20.0, 20.0 * expected
 
     @property
     def is_worse(self) -> bool:
@@ -151,21 +180,13 @@ class Process:
 
     def add(self, table: Table) -> None:
         """One minute of both deployments."""
-        live = (self.expected * self.weight + self._bad) / (self.weight + self._seen)
-        live = min(max(live, 1e-6), 1 - 1e-6)
-        rates = alternatives(self.limit, live)
+        live = min(max(self._bad / self._seen, 1e-6), 1 - 1e-6)
+        rates = self.limit.alternatives(live)
         if table.live and table.new and rates:
-            most = math.log(self.threshold) / MINUTES
-            gains = [min(most, log_e_value(table, self.limit, live, rate)) for rate in rates]
-            self.capital = _share([c + gain for c, gain in zip(self.capital, [*gains, 0.0], strict=True)])
-            self.highest = max(self.highest, _log_sum(self.capital))
+            for bet in self._bets:
+                bet.add(table, live, rates)
+            self.highest = max(self.highest, min(bet.total for bet in self._bets))
         self.learn(table.live, table.live_bad)
-
-
-def _share(capital: Sequence[float]) -> list[float]:
-    """Each alternative keeps its capital but for a small share, which is divided among all."""
-    common = _log_sum(capital) + math.log(SHARED / len(capital))
-    return [_log_sum((c + math.log(1 - SHARED), common)) for c in capital]
 
 
 def _log_sum(values: Sequence[float]) -> float:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Latency:
-    """Percentiles of the latency of one minute, in milliseconds, as Azure Monitor has them (`RequestLatency_P50` ...)."""
+    """Percentiles of the latency of one minute in milliseconds, as in Azure Monitor (`RequestLatency_P50` ...)."""
 
     p50: float
     p90: float
@@ -46,7 +46,8 @@ class Minute:
 class Rules:
     """How much worse than the live deployment the new one may be: `rollout.gate` of pipeline.yml.
 
-    Errors: a rate above both `max_error_ratio` times the live rate and the live rate plus `min_error_increase` is worse.
+    An error rate is worse if it is above `max_error_ratio` times the live rate, and above the live rate plus
+    `min_error_increase`.
     `min_requests`: that the new deployment must have had in a stage, before the next stage starts.
     """
 
