@@ -69,7 +69,9 @@ def read(azure: Azure, resource: str = ENDPOINT, version: str = "2024-02-01", **
     sent = {"metricnames": "RequestsPerMinute", "timespan": SPAN, "api-version": version, **parameters}
     if "filter" in sent:
         sent["$filter"] = sent.pop("filter")
-    return azure.send("GET", f"{resource}/providers/Microsoft.Insights/metrics?{urlencode(sent, quote_via=quote)}")
+    path = f"{resource}/providers/Microsoft.Insights/metrics"
+    path = path.upper() if resource.isupper() else path
+    return azure.send("GET", f"{path}?{urlencode(sent, quote_via=quote)}")
 
 
 def series(azure: Azure, resource: str = ENDPOINT, **parameters: str) -> dict[tuple[str, ...], list[Any]]:
