@@ -10,8 +10,12 @@ from pathlib import Path
 
 CLIENTS = {
     "ai-ml": ("azure-ai-ml", r"azure-ai-ml/|azsdk-python-(arm_ml_service|registry_discovery)/"),
-    "mgmt": ("azure-mgmt-machinelearningservices, azure-mgmt-authorization", r"azsdk-python-(azure-)?mgmt-"),
+    "mgmt": (
+        "azure-mgmt-machinelearningservices, azure-mgmt-authorization, azure-mgmt-monitor",
+        r"azsdk-python-(azure-)?mgmt-",
+    ),
     "blob": ("azure-storage-blob", r"azsdk-python-storage-blob/"),
+    "metrics": ("azure-monitor-querymetrics", r"azsdk-python-monitor-querymetrics/"),
     "login": ("azure-identity", r"azsdk-python-identity/"),
     "cli": ("amldeploy", r"^amldeploy\b"),
 }

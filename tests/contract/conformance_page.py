@@ -24,7 +24,7 @@ PARTS = {
     "dataplane": "Scoring",
     "workspace": "Workspaces, assets, registries",
     "quota": "Quota, usage, VM sizes",
-    "monitor": "Autoscale",
+    "monitor": "Autoscale and metrics",
     "rbac": "Roles and permissions",
     "storage": "Storage",
     "entra": "Sign-in",

@@ -1,1 +1,1 @@
-"""Azure Monitor (Microsoft.Insights): autoscale settings, and the engine that runs them."""
+"""Azure Monitor (Microsoft.Insights): autoscale settings, the engine that runs them, and metrics."""

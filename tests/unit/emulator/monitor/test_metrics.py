@@ -69,7 +69,9 @@ def read(azure: Azure, resource: str = ENDPOINT, version: str = "2024-02-01", **
     sent = {"metricnames": "RequestsPerMinute", "timespan": SPAN, "api-version": version, **parameters}
     if "filter" in sent:
         sent["$filter"] = sent.pop("filter")
-    return azure.send("GET", f"{resource}/providers/Microsoft.Insights/metrics?{urlencode(sent, quote_via=quote)}")
+    path = f"{resource}/providers/Microsoft.Insights/metrics"
+    path = path.upper() if resource.isupper() else path
+    return azure.send("GET", f"{path}?{urlencode(sent, quote_via=quote)}")
 
 
 def series(azure: Azure, resource: str = ENDPOINT, **parameters: str) -> dict[tuple[str, ...], list[Any]]:
@@ -382,6 +384,32 @@ def test_errors_of_a_batch_are_wrapped(mip: Azure) -> None:
     query = f"?api-version=2024-02-01&metricnamespace={NAMESPACE}&metricnames=RequestsPerMinute"
     assert mip.send("POST", other_region + query, {"resourceids": [ENDPOINT]}, headers).code == "BadRequest"
     assert mip.send("POST", BATCH, {"resourceids": [ENDPOINT]}, headers).code == "MissingApiVersionParameter"
+
+
+def test_a_batch_is_of_one_subscription(mip: Azure) -> None:
+    """Also for a caller with the right on both."""
+    with mip.world.transaction():
+        mip.world.db.execute(
+            "INSERT INTO role_assignments SELECT id || '2', name, '/subscriptions/other', principal, role, body"
+            " FROM role_assignments WHERE principal = ?",
+            (access_tokens.SIGNED_IN,),
+        )
+    token = access_tokens.issue(mip.tokens, "https://metrics.monitor.azure.com", time.time())
+    path = f"{BATCH.replace(default_world.SUBSCRIPTION, 'other')}?api-version=2024-02-01&metricnamespace={NAMESPACE}"
+    headers = {"authorization": f"Bearer {token}"}
+    reply = mip.send("POST", f"{path}&metricnames=RequestsPerMinute", {"resourceids": [ENDPOINT]}, headers)
+    assert reply.code == "BadRequest"
+    assert "subscription 'other'" in reply.message
+
+
+def test_only_answers_count(mip: Azure) -> None:
+    """Not a connection that was reset, nor another operation of a deployment."""
+    log(mip, [(1, "blue", 0, 1.0)])
+    assert total(series(mip)[()]) == 0
+    log(mip, [(1, "blue", 200, 1.0)], operation="Swagger_Get")
+    assert total(series(mip)[()]) == 0
+    log(mip, [(1, "blue", 200, 1.0)], operation="MirroredScore")
+    assert total(series(mip)[()]) == 1
 
 
 @pytest.mark.parametrize("operation", ["Metrics_List", "MetricDefinitions_List", "MetricsBatch_Batch"])
