@@ -9,8 +9,9 @@ from pathlib import Path
 
 from deploy import reporter
 from deploy.cloud import endpoints
-from deploy.commands import lock
+from deploy.commands import lock, rollout_state
 from deploy.commands.call_code import codes_after
+from deploy.commands.notify import Show, Warn, report_problems
 from deploy.commands.orphans import read_orphans
 from deploy.commands.project import Project, check_emulator, read_facts_with_siblings, validate, with_times
 from deploy.commands.result import Approve, Result, run_plan, with_status
@@ -37,12 +38,15 @@ def apply(
     allow_exposure: bool = False,
     prune: bool = False,
     lock_timeout: float = 0.0,
+    show: Show = lambda _: None,
+    warn: Warn | None = None,
 ) -> Result:
     """Deploy an environment, or a saved plan. Raises StalePlan when the saved plan no longer fits what exists.
 
     `cleanup`: delete the deployment of a release that fails; without it the deployment stays for inspection.
     `allow_rolled_back`: see planner.draft_release. `allow_exposure`: allow less protection in a protected environment.
-    `prune`: also delete the endpoints that no entry of the file names. A plan file contains the last three.
+    `prune`: also delete the endpoints that no entry of the file names. A plan file contains the last three. `show` and
+    `warn`: for the channels stdout and github of `notices`, which get a notice if a gate moved traffic back.
     """
     selection.refuse_prune(only, prune=prune)
     flags = {"--cleanup": cleanup, "--allow-rolled-back": allow_rolled_back, "--allow-exposure": allow_exposure}
@@ -80,6 +84,11 @@ def apply(
                 text = f"This plan was started before: {done} of its changes {noun(done, 'is', 'are')} done."
                 emit(Event(EventKind.NOTE, text=text))
             result = run_plan(project, cloud, plan, "apply", emit, jobs)
+        if back := rollout_state.went_back(environment.name, current, result.report):
+            sent = report_problems(
+                validation.survey_environment(reader.read_environment(project.root, name)), back, show, warn
+            )
+            result = replace(result, notices=sent.sent, failure_messages=sent.failed)
         result = with_status(cloud, current, result)
         idle = reporter.idle_notes(environment.name, result.endpoint_rows)
         idle += reporter.adopted_notes(environment, current, result.endpoint_rows)

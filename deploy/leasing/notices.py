@@ -28,13 +28,15 @@ class Message:
     """The threshold that was passed, in hours before the end; 0 when the message is about a problem."""
     problem: str = ""
     """What is wrong now and how to fix it; empty when the message is about a lease that ends."""
+    headline: str = ""
+    """What the problem is in a few words; empty: requests might not reach an endpoint."""
     protected: bool = False
     """Whether the endpoint has the protect tag. `renew` does not replace such an endpoint."""
 
     @property
     def title(self) -> str:
         if self.problem:
-            return f"{self.name} ({self.environment}): requests might not reach an endpoint"
+            return f"{self.name} ({self.environment}): {self.headline or 'requests might not reach an endpoint'}"
         return f"{self.name} ({self.environment}): less than {self.hours} h left on shared quota"
 
     @property

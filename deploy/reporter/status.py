@@ -14,7 +14,7 @@ from deploy.redact import redact_secrets
 from deploy.reporter.cost import cost_json, hourly_words, running_cost
 from deploy.reporter.layout import Layout, Span, Style, cells
 from deploy.reporter.origin import origin_json, origin_words
-from deploy.reporter.status_rows import StageRow, EndpointRow, SlotRow
+from deploy.reporter.status_rows import EndpointRow, SlotRow, StageRow
 from deploy.text import count
 
 _SUCCEEDED, _IN_PROGRESS = "Succeeded", ("Creating", "Updating", "Deleting", "Scaling")
@@ -131,8 +131,8 @@ def stage_words(stage: StageRow) -> list[str]:
 def paused_notes(environment: str, rows: Sequence[EndpointRow], keys: Collection[str]) -> list[str]:
     """A note for each endpoint at whose pause the run ended."""
     return [
-        f"{row.key}: paused at {row.stage.percent} % for {row.stage.slot}. To continue: amldeploy apply -e {environment} "
-        f"{row.key}. To end it: amldeploy rollback -e {environment} {row.key}"
+        f"{row.key}: paused at {row.stage.percent} % for {row.stage.slot}. To continue: amldeploy apply -e "
+        f"{environment} {row.key}. To end it: amldeploy rollback -e {environment} {row.key}"
         for row in rows
         if row.stage and row.key in keys
     ]

@@ -22,6 +22,7 @@ from deploy.reporter.status import (
     lease_expiry,
     lock_words,
     receives_traffic,
+    stage_words,
     state_style,
     status_summary,
     total_cost,

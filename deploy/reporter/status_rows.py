@@ -72,7 +72,7 @@ class EndpointRow:
     successor; `unmanaged`: this environment does not manage the endpoint; `orphan`: no entry of the file names it
     (`key` is then that of the entry that is no longer in the file). `gone_since`: when a missed lease expired
     (ISO 8601), None if unknown. `lock`: the run that changes the endpoint now, None if there is none or that cannot be
-    read. `cost`: what its instances cost now; None if prices were not looked up. `stage`: of a rollout that is not over.
+    read. `cost`: what its instances cost now; None if prices were not looked up. `stage`: of an unfinished rollout.
     """
 
     key: str

@@ -1,0 +1,176 @@
+"""Law 13: live traffic decides whether a release goes on. A worse one goes back, an equal one is promoted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deploy import commands, emulator
+from deploy.domain.report import State
+from tests.laws.rollouts import WRONG, Rollout, open_rollout
+
+
+@pytest.fixture
+def rollout(tmp_path: Path) -> Iterator[Rollout]:
+    found = open_rollout(tmp_path)
+    yield found
+    emulator.stop(found.state)
+    assert found.broken == []
+
+
+def judged(done: commands.Result) -> list[dict[str, Any]]:
+    """What each gate of a run saw."""
+    return [o.evidence.data["gate"] for o in done.report.outcomes if str(o.address).startswith("gate/") and o.attempts]
+
+
+def test_an_equal_release_is_promoted(rollout: Rollout) -> None:
+    rollout.want(2)
+    done = rollout.apply()
+
+    assert done.exit == 0, done.report.outcomes
+    assert rollout.traffic == {"green": 100}
+    assert rollout.stage is None
+    assert [each["answer"] for each in judged(done)] == ["continue", "continue"]
+    assert rollout.client.statuses.keys() == {200}
+    assert rollout.client.slots["green"] > 50
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"kind": "refuse", "status": 500, "share": 0.2},
+        {"kind": "delay", "seconds": 0.1, "times": "always"},
+        WRONG,
+    ],
+    ids=["errors", "slow", "wrong"],
+)
+def test_a_worse_release_goes_back(rollout: Rollout, fault: dict[str, Any]) -> None:
+    """In the first stage, before half of the traffic reaches it; its deployment stays for its logs."""
+    rollout.want(2)
+    rollout.spoil(fault)
+    done = rollout.apply()
+
+    assert done.exit == 5
+    (failed,) = [o for o in done.report.outcomes if o.state is State.FAILED]
+    assert (str(failed.address), (failed.error or {})["code"]) == ("gate/mip/green", "AML388")
+    assert rollout.traffic == {"blue": 100}
+    assert rollout.stage is None
+    assert [str(o.address) for o in done.report.outcomes if o.state is State.RESCUED] == ["traffic/mip"]
+    assert {slot.name for slot in done.endpoint_rows[0].slots} == {"blue", "green"}
+
+
+PAUSE: dict[str, Any] = {"stages": [10, {"traffic": 50, "pause": True}, 100]}
+
+
+def test_a_paused_rollout_continues_from_another_folder(rollout: Rollout, tmp_path: Path) -> None:
+    """The run ends at the pause with exit 0; the next apply judges the stage since it began, and goes on."""
+    rollout.want(2, **PAUSE)
+    done = rollout.apply()
+
+    assert (done.exit, done.report.state, done.report.paused) == (0, "paused", ("mip",))
+    assert rollout.traffic == {"blue": 50, "green": 50}
+    assert (stage := rollout.stage)
+    assert (stage.percent, stage.is_paused) == (50, True)
+    rollout.pass_minutes(15)
+    row = commands.status(rollout.world.project, "law")[0]
+    assert row.stage
+    assert row.stage.answer.endswith("not worse, so continue")
+    assert [slot.name for slot in row.slots if slot.live] == ["blue"]
+
+    began = rollout.clock.ahead
+    done = rollout.moved(tmp_path / "elsewhere").apply()
+    assert (done.exit, done.report.state) == (0, "done")
+    assert rollout.traffic == {"green": 100}
+    assert rollout.clock.ahead - began < 120, "the bake was over before the run began"
+    assert rollout.apply().plan.steps == ()
+
+
+def test_a_release_that_turns_bad_during_a_pause_goes_back(rollout: Rollout) -> None:
+    """No step of the second run has moved traffic, and all of it goes back."""
+    rollout.want(2, **PAUSE)
+    assert rollout.apply().report.state == "paused"
+    rollout.fault({"kind": "refuse", "status": 500, "share": 0.2, "deployment": "green"})
+    rollout.pass_minutes(12)
+    done = rollout.apply()
+
+    assert (done.exit, rollout.traffic, rollout.stage) == (5, {"blue": 100}, None)
+    assert done.report.state == "failed"
+
+
+def test_rollback_ends_a_paused_rollout(rollout: Rollout) -> None:
+    """Also if the new release is in blue, whose name comes first; then apply holds the release back."""
+    rollout.want(2, gate=None, bake="0s")
+    assert rollout.apply().exit == 0
+    rollout.want(3, **PAUSE)
+    assert rollout.apply().report.state == "paused"
+    assert (rollout.traffic, rollout.stage and rollout.stage.slot) == ({"blue": 50, "green": 50}, "blue")
+    done = rollout.rollback()
+
+    assert (done.exit, rollout.traffic, rollout.stage) == (0, {"green": 100}, None)
+    assert rollout.apply().plan.held
+
+
+def test_another_release_during_a_pause_begins_at_the_first_stage(rollout: Rollout) -> None:
+    rollout.want(2, **PAUSE)
+    assert rollout.apply().report.state == "paused"
+    rollout.want(3, **PAUSE)
+    done = rollout.apply()
+
+    assert done.report.state == "paused"
+    assert rollout.stage
+    assert rollout.traffic == {"blue": 50, "green": 50}
+    assert [each["stage"]["percent"] for each in judged(done)] == [10]
+
+
+def test_requests_are_mirrored_before_the_first_stage(rollout: Rollout) -> None:
+    """No client gets an answer of the new release meanwhile, and the mirror ends with the first stage."""
+    rollout.want(2, mirror_traffic=50, stages=[50, 100])
+    mirrored: list[tuple[dict[str, int], int]] = []
+    rollout.on = lambda event: mirrored.append((rollout.body["properties"]["mirrorTraffic"], rollout.client.slots["green"]))
+    done = rollout.apply()
+
+    assert done.exit == 0
+    assert [each["stage"]["percent"] for each in judged(done)] == [0, 50]
+    assert ({"green": 50}, 0) in mirrored
+    assert {answers for mirror, answers in mirrored if mirror.get("green")} == {0}
+    assert not any(rollout.body["properties"]["mirrorTraffic"].values())
+
+
+def test_a_release_that_fails_mirrored_requests_gets_no_traffic(rollout: Rollout) -> None:
+    rollout.want(2, mirror_traffic=50)
+    rollout.spoil({"kind": "refuse", "status": 500, "share": 0.2})
+    done = rollout.apply()
+
+    assert done.exit == 5
+    assert rollout.client.slots["green"] == 0
+    assert (rollout.traffic, rollout.stage) == ({"blue": 100}, None)
+    assert not any(rollout.body["properties"]["mirrorTraffic"].values())
+
+
+@pytest.mark.parametrize(("on_no_data", "exit_code"), [("abort", 5), ("promote", 0)])
+def test_without_data_nothing_is_promoted_unless_the_files_say_so(
+    rollout: Rollout, on_no_data: str, exit_code: int
+) -> None:
+    rollout.client.rate = 0
+    rollout.want(2, gate={"rate": 0, "hold": "5m", "on_no_data": on_no_data})
+    done = rollout.apply()
+
+    assert (done.exit, rollout.stage) == (exit_code, None)
+    assert rollout.traffic == ({"green": 100} if on_no_data == "promote" else {"blue": 100})
+    sentences = [each["sentence"] for each in judged(done)]
+    assert all("0 of 50 requests" in each for each in sentences)
+
+
+def test_without_metrics_our_own_requests_decide(rollout: Rollout) -> None:
+    """Azure's metrics cannot be read, and the new release answers wrongly."""
+    rollout.client.rate = 0
+    rollout.want(2)
+    rollout.spoil(WRONG)
+    rollout.fault({"kind": "refuse", "status": 500, "operation": "Metrics*", "times": "always"})
+    done = rollout.apply()
+
+    assert (done.exit, rollout.traffic) == (5, {"blue": 100})
+    assert "test cases wrong" in judged(done)[0]["sentence"]
