@@ -184,6 +184,22 @@ def test_an_answer_has_the_recorded_form(mip: Azure) -> None:
     assert read(mip, metricnames="RequestLatency_P90").json["value"][0]["unit"] == "MilliSeconds"
 
 
+def test_a_time_without_a_zone_is_utc(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever the emulator runs, in each format."""
+    with monkeypatch.context() as changed:
+        changed.setenv("TZ", "EST+5")
+        time.tzset()
+        found = {
+            metric_query.read({"metricnames": "x", "timespan": f"{text}/2026-06-01T12:30:00Z"}, 0).start
+            for text in (
+                "06-01-2026 12:00:00", "2026-06-01 12:00:00", "2026-06-01T12:00:00.0000000Z",
+                "2026-06-01T14:00:00+02:00",
+            )
+        }  # fmt: skip
+    time.tzset()
+    assert found == {NOON}
+
+
 def test_no_data_has_three_forms(mip: Azure) -> None:
     """An idle minute, an idle resource, an idle deployment; a value without requests never has a series."""
     idle, none = [0.0] * LENGTH, [None] * LENGTH
@@ -328,6 +344,8 @@ def test_reading_needs_the_right(mip: Azure) -> None:
         definitions = mip.send("GET", f"{BLUE}/providers/microsoft.insights/metricDefinitions")
         assert definitions.status == status
         assert batch(mip, [ENDPOINT]).status == 401  # not on the subscription
+        if status == 403:  # the scope in the message is the resource, in any case of the path
+            assert f"over scope '{ENDPOINT.upper()}'" in read(mip, ENDPOINT.upper()).message
     scope = f"/subscriptions/{default_world.SUBSCRIPTION}"
     assert mip.assign_role(who, builtin_roles.MONITORING_READER, scope).status == 201
     assert batch(mip, [ENDPOINT]).status == 200
