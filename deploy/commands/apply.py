@@ -17,6 +17,7 @@ from deploy.commands.project import Project, check_emulator, read_facts_with_sib
 from deploy.commands.result import Approve, Result, run_plan, with_status
 from deploy.config import reader, selection, validation
 from deploy.domain.plan import Plan
+from deploy.domain.spec import EndpointSpec, Environment
 from deploy.errors import SpecError
 from deploy.execution.executor import Emit
 from deploy.execution.progress import Event, EventKind
@@ -45,8 +46,8 @@ def apply(
 
     `cleanup`: delete the deployment of a release that fails; without it the deployment stays for inspection.
     `allow_rolled_back`: see planner.draft_release. `allow_exposure`: allow less protection in a protected environment.
-    `prune`: also delete the endpoints that no entry of the file names. A plan file contains the last three. `show` and
-    `warn`: for the channels stdout and github of `notices`, which get a notice if a gate moved traffic back.
+    `prune`: also delete the endpoints that no entry of the file names. A plan file contains the last three. `show`,
+    `warn`: for the notices stdout and github.
     """
     selection.refuse_prune(only, prune=prune)
     flags = {"--cleanup": cleanup, "--allow-rolled-back": allow_rolled_back, "--allow-exposure": allow_exposure}
@@ -84,16 +85,34 @@ def apply(
                 text = f"This plan was started before: {done} of its changes {noun(done, 'is', 'are')} done."
                 emit(Event(EventKind.NOTE, text=text))
             result = run_plan(project, cloud, plan, "apply", emit, jobs)
-        if back := rollout_state.went_back(environment.name, current, result.report):
-            sent = report_problems(
-                validation.survey_environment(reader.read_environment(project.root, name)), back, show, warn
-            )
-            result = replace(result, notices=sent.sent, failure_messages=sent.failed)
+        result = _with_notices(project, environment, current, result, show, warn)
         result = with_status(cloud, current, result)
-        idle = reporter.idle_notes(environment.name, result.endpoint_rows)
-        idle += reporter.adopted_notes(environment, current, result.endpoint_rows)
-        idle += reporter.paused_notes(environment.name, result.endpoint_rows, result.report.paused)
+        idle = _slot_notes(environment, current, result)
         return replace(result, idle=idle, codes=codes_after(cloud, current, result))
+
+
+def _slot_notes(environment: Environment, specs: Sequence[EndpointSpec], result: Result) -> list[str]:
+    """Notes about deployments without traffic, and about a rollout that pauses."""
+    rows = result.endpoint_rows
+    idle = reporter.idle_notes(environment.name, rows) + reporter.adopted_notes(environment, specs, rows)
+    return idle + reporter.paused_notes(environment.name, rows, result.report.paused)
+
+
+def _with_notices(
+    project: Project,
+    environment: Environment,
+    specs: Sequence[EndpointSpec],
+    result: Result,
+    show: Show,
+    warn: Warn | None,
+) -> Result:
+    """The result, after a notice to each channel of the environment file if a gate moved traffic back."""
+    back = rollout_state.went_back(environment.name, specs, result.report)
+    if not back:
+        return result
+    file = validation.survey_environment(reader.read_environment(project.root, environment.name))
+    sent = report_problems(file, back, show, warn)
+    return replace(result, notices=sent.sent, failure_messages=sent.failed)
 
 
 def _saved(plan_file: Path | Plan) -> Plan:

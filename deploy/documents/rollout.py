@@ -88,7 +88,7 @@ class Gate(Document):
 
     error_rate: ErrorRate = Field(
         default=ErrorRate(),
-        description="Answers whose status is not 2xx, of all requests to each slot.",
+        description="The share of answers with another status than 2xx, of all requests to a slot.",
         examples=[{"max_ratio": 2, "min_increase": "0.5%"}],
     )
     latency_p95: LatencyP95 = Field(

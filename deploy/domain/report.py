@@ -76,7 +76,7 @@ class Report:
     started: datetime | None = None
     """When the first step started, with its zone."""
     paused: tuple[str, ...] = ()
-    """The keys of the endpoints whose rollout pauses: the next apply continues it."""
+    """The keys of the endpoints with a rollout that pauses: the next apply continues it."""
 
     @property
     def ok(self) -> bool:

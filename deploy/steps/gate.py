@@ -157,7 +157,7 @@ class _Watch:
             reason = ""
 
     def _end_of_hold(self) -> None:
-        """Too few requests until the end: as on_no_data says."""
+        """Too few requests until the end of hold: on_no_data decides."""
         if self.gate.on_no_data == "abort":
             raise self._worse(f"{self.decision.sentence}; that was not enough within bake and hold")
         words = f"{self.decision.sentence}; promoted without enough requests (on_no_data: promote)"

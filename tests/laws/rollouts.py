@@ -31,6 +31,7 @@ PIPELINE = {
 WRONG = {"kind": "answer", "body": {"label": "odd"}, "times": "always"}
 """The fault of a model that answers something else."""
 
+
 class Clock:
     """A clock that moves the world's clock forward in each sleep, and lets a client send its requests then."""
 
@@ -48,6 +49,7 @@ class Clock:
         self.ahead += seconds
         emulator.clock(self._state, advance=seconds)
         self.during(seconds)
+
 
 class Client:
     """Sends `rate` requests a minute to the endpoint, and counts the statuses of the answers."""
@@ -74,11 +76,13 @@ class Client:
             self.statuses[answer.status_code] += 1
             self.slots[answer.headers.get("azureml-model-deployment", "")] += 1
 
+
 def endpoint(world: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """The body and the secrets of the only endpoint, read from the world's file."""
     with closing(sqlite3.connect(world, timeout=30)) as db:
         ((body, private),) = db.execute("SELECT body, private FROM resources WHERE kind = 'endpoint'").fetchall()
     return json.loads(body), json.loads(private)
+
 
 @dataclass
 class Rollout:
@@ -153,7 +157,8 @@ class Rollout:
         if event.kind not in (EventKind.PLANNED, EventKind.WAITING):
             self.broken += unlawful(self.state, event)
 
-def open_rollout(folder: Path, rate: float = 30.0) -> Rollout:
+
+def open_rollout(folder: Path, rate: float = 12.0) -> Rollout:
     """A project with release 1 live, on an emulator of its own, and a client with `rate` requests a minute."""
     (folder / ".amldeploy").mkdir(parents=True)
     clock = Clock(folder / ".amldeploy")
@@ -167,4 +172,3 @@ def open_rollout(folder: Path, rate: float = 30.0) -> Rollout:
     assert found.apply().exit == 0
     found.clock.during = found.client.during
     return found
-

@@ -187,6 +187,11 @@ class Victims:
         assert fine, f"{at_work}, at {at}: {killed=}, {status=}"
         return killed
 
+    def run_one(self, stage: Stage, at_work: str = "apply") -> int:
+        """Let a child run to its end; return its exit code."""
+        self._ask(f"{at_work} {stage.world.project.root}\n")
+        return os.waitstatus_to_exitcode(int(self._ask()))
+
     def _ask(self, line: str = "") -> str:
         assert self.process.stdin
         assert self.process.stdout

@@ -1,8 +1,11 @@
-"""Law 13: live traffic decides whether a release goes on. A worse one goes back, an equal one is promoted."""
+"""Law 13: live traffic decides whether a release goes on. A worse one goes back, an equal one is promoted.
+
+Each scenario is a function; the default run plays some of them, `--laws full` all.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +29,7 @@ def judged(done: commands.Result) -> list[dict[str, Any]]:
     return [o.evidence.data["gate"] for o in done.report.outcomes if str(o.address).startswith("gate/") and o.attempts]
 
 
-def test_an_equal_release_is_promoted(rollout: Rollout) -> None:
+def an_equal_release_is_promoted(rollout: Rollout) -> None:
     rollout.want(2)
     done = rollout.apply()
 
@@ -36,18 +39,27 @@ def test_an_equal_release_is_promoted(rollout: Rollout) -> None:
     assert [each["answer"] for each in judged(done)] == ["continue", "continue"]
     assert rollout.client.statuses.keys() == {200}
     assert rollout.client.slots["green"] > 50
+    announced = sum(done.plan.duration.values())
+    assert announced == pytest.approx(20 * 60, rel=0.05)
+    assert done.report.seconds == pytest.approx(announced, rel=0.1)
 
 
-@pytest.mark.parametrize(
-    "fault",
-    [
-        {"kind": "refuse", "status": 500, "share": 0.2},
-        {"kind": "delay", "seconds": 0.1, "times": "always"},
-        WRONG,
-    ],
-    ids=["errors", "slow", "wrong"],
-)
-def test_a_worse_release_goes_back(rollout: Rollout, fault: dict[str, Any]) -> None:
+def errors_go_back(rollout: Rollout) -> None:
+    """One request in five fails."""
+    _goes_back(rollout, {"kind": "refuse", "status": 500, "share": 0.2})
+
+
+def a_slow_release_goes_back(rollout: Rollout) -> None:
+    """Each answer comes 0.1 s later, which is more than five times as long."""
+    _goes_back(rollout, {"kind": "delay", "seconds": 0.1, "times": "always"})
+
+
+def wrong_answers_go_back(rollout: Rollout) -> None:
+    """Each answer has the status 200, and only our own requests notice that it is wrong."""
+    _goes_back(rollout, WRONG)
+
+
+def _goes_back(rollout: Rollout, fault: dict[str, Any]) -> None:
     """In the first stage, before half of the traffic reaches it; its deployment stays for its logs."""
     rollout.want(2)
     rollout.spoil(fault)
@@ -65,7 +77,7 @@ def test_a_worse_release_goes_back(rollout: Rollout, fault: dict[str, Any]) -> N
 PAUSE: dict[str, Any] = {"stages": [10, {"traffic": 50, "pause": True}, 100]}
 
 
-def test_a_paused_rollout_continues_from_another_folder(rollout: Rollout, tmp_path: Path) -> None:
+def a_paused_rollout_continues_from_another_folder(rollout: Rollout) -> None:
     """The run ends at the pause with exit 0; the next apply judges the stage since it began, and goes on."""
     rollout.want(2, **PAUSE)
     done = rollout.apply()
@@ -81,18 +93,18 @@ def test_a_paused_rollout_continues_from_another_folder(rollout: Rollout, tmp_pa
     assert [slot.name for slot in row.slots if slot.live] == ["blue"]
 
     began = rollout.clock.ahead
-    done = rollout.moved(tmp_path / "elsewhere").apply()
+    done = rollout.moved(rollout.state.parent.with_name("elsewhere")).apply()
     assert (done.exit, done.report.state) == (0, "done")
     assert rollout.traffic == {"green": 100}
     assert rollout.clock.ahead - began < 120, "the bake was over before the run began"
     assert rollout.apply().plan.steps == ()
 
 
-def test_a_release_that_turns_bad_during_a_pause_goes_back(rollout: Rollout) -> None:
+def a_release_that_turns_bad_during_a_pause_goes_back(rollout: Rollout) -> None:
     """No step of the second run has moved traffic, and all of it goes back."""
     rollout.want(2, **PAUSE)
     assert rollout.apply().report.state == "paused"
-    rollout.fault({"kind": "refuse", "status": 500, "share": 0.2, "deployment": "green"})
+    rollout.fault({"kind": "refuse", "status": 500, "share": 0.5, "deployment": "green"})
     rollout.pass_minutes(12)
     done = rollout.apply()
 
@@ -100,7 +112,7 @@ def test_a_release_that_turns_bad_during_a_pause_goes_back(rollout: Rollout) -> 
     assert done.report.state == "failed"
 
 
-def test_rollback_ends_a_paused_rollout(rollout: Rollout) -> None:
+def rollback_ends_a_paused_rollout(rollout: Rollout) -> None:
     """Also if the new release is in blue, whose name comes first; then apply holds the release back."""
     rollout.want(2, gate=None, bake="0s")
     assert rollout.apply().exit == 0
@@ -113,7 +125,7 @@ def test_rollback_ends_a_paused_rollout(rollout: Rollout) -> None:
     assert rollout.apply().plan.held
 
 
-def test_another_release_during_a_pause_begins_at_the_first_stage(rollout: Rollout) -> None:
+def another_release_during_a_pause_begins_at_the_first_stage(rollout: Rollout) -> None:
     rollout.want(2, **PAUSE)
     assert rollout.apply().report.state == "paused"
     rollout.want(3, **PAUSE)
@@ -125,11 +137,13 @@ def test_another_release_during_a_pause_begins_at_the_first_stage(rollout: Rollo
     assert [each["stage"]["percent"] for each in judged(done)] == [10]
 
 
-def test_requests_are_mirrored_before_the_first_stage(rollout: Rollout) -> None:
+def requests_are_mirrored_before_the_first_stage(rollout: Rollout) -> None:
     """No client gets an answer of the new release meanwhile, and the mirror ends with the first stage."""
     rollout.want(2, mirror_traffic=50, stages=[50, 100])
     mirrored: list[tuple[dict[str, int], int]] = []
-    rollout.on = lambda event: mirrored.append((rollout.body["properties"]["mirrorTraffic"], rollout.client.slots["green"]))
+    rollout.on = lambda event: mirrored.append(
+        (rollout.body["properties"]["mirrorTraffic"], rollout.client.slots["green"])
+    )
     done = rollout.apply()
 
     assert done.exit == 0
@@ -139,7 +153,7 @@ def test_requests_are_mirrored_before_the_first_stage(rollout: Rollout) -> None:
     assert not any(rollout.body["properties"]["mirrorTraffic"].values())
 
 
-def test_a_release_that_fails_mirrored_requests_gets_no_traffic(rollout: Rollout) -> None:
+def a_release_that_fails_mirrored_requests_gets_no_traffic(rollout: Rollout) -> None:
     rollout.want(2, mirror_traffic=50)
     rollout.spoil({"kind": "refuse", "status": 500, "share": 0.2})
     done = rollout.apply()
@@ -150,10 +164,17 @@ def test_a_release_that_fails_mirrored_requests_gets_no_traffic(rollout: Rollout
     assert not any(rollout.body["properties"]["mirrorTraffic"].values())
 
 
-@pytest.mark.parametrize(("on_no_data", "exit_code"), [("abort", 5), ("promote", 0)])
-def test_without_data_nothing_is_promoted_unless_the_files_say_so(
-    rollout: Rollout, on_no_data: str, exit_code: int
-) -> None:
+def without_data_nothing_is_promoted(rollout: Rollout) -> None:
+    """Neither clients nor we send requests."""
+    _without_data(rollout, "abort", 5)
+
+
+def without_data_a_release_is_promoted_if_the_files_say_so(rollout: Rollout) -> None:
+    """`on_no_data: promote`."""
+    _without_data(rollout, "promote", 0)
+
+
+def _without_data(rollout: Rollout, on_no_data: str, exit_code: int) -> None:
     rollout.client.rate = 0
     rollout.want(2, gate={"rate": 0, "hold": "5m", "on_no_data": on_no_data})
     done = rollout.apply()
@@ -164,7 +185,7 @@ def test_without_data_nothing_is_promoted_unless_the_files_say_so(
     assert all("0 of 50 requests" in each for each in sentences)
 
 
-def test_without_metrics_our_own_requests_decide(rollout: Rollout) -> None:
+def without_metrics_our_own_requests_decide(rollout: Rollout) -> None:
     """Azure's metrics cannot be read, and the new release answers wrongly."""
     rollout.client.rate = 0
     rollout.want(2)
@@ -174,3 +195,33 @@ def test_without_metrics_our_own_requests_decide(rollout: Rollout) -> None:
 
     assert (done.exit, rollout.traffic) == (5, {"blue": 100})
     assert "test cases wrong" in judged(done)[0]["sentence"]
+
+
+SOME = (
+    an_equal_release_is_promoted,
+    errors_go_back,
+    a_paused_rollout_continues_from_another_folder,
+    a_release_that_fails_mirrored_requests_gets_no_traffic,
+)
+OTHERS = (
+    a_slow_release_goes_back,
+    wrong_answers_go_back,
+    a_release_that_turns_bad_during_a_pause_goes_back,
+    rollback_ends_a_paused_rollout,
+    another_release_during_a_pause_begins_at_the_first_stage,
+    requests_are_mirrored_before_the_first_stage,
+    without_data_nothing_is_promoted,
+    without_data_a_release_is_promoted_if_the_files_say_so,
+    without_metrics_our_own_requests_decide,
+)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "scenario" in metafunc.fixturenames:
+        chosen = (*SOME, *OTHERS) if metafunc.config.getoption("--laws") == "full" else SOME
+        metafunc.parametrize("scenario", chosen, ids=lambda scenario: scenario.__name__)
+
+
+def test_rollouts(rollout: Rollout, scenario: Callable[[Rollout], None]) -> None:
+    """A rollout on the emulator ends as live traffic decides."""
+    scenario(rollout)
