@@ -6,11 +6,12 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from deploy.cloud import scoring
+from deploy.cloud import endpoints, scoring
 from deploy.cloud.connect import Cloud
+from deploy.domain import history
 from deploy.domain.arm import Json
 from deploy.domain.report import Evidence
-from deploy.domain.traffic_shares import live_slot, shares
+from deploy.domain.traffic_shares import shares
 from deploy.errors import CloudError
 from deploy.probes import cases, differences
 from deploy.text import count, noun
@@ -51,7 +52,7 @@ def judge(cloud: Cloud, endpoint: Json, body: Mapping[str, Json], what: str) -> 
     asked once more, because one look can be chance.
     """
     own, now = str(body["deployment"]), shares(endpoint)
-    before = live_slot(now) if not now.get(own) or body.get("compare") else None
+    before = _live(cloud, endpoint) if not now.get(own) or body.get("compare") else None
     before = None if before == own else before
     results, live, note = _compared(cloud, endpoint, (own, before), body, what)
     if cases.slower(body["cases"], results, {each.name: each for each in live}):
@@ -59,6 +60,12 @@ def judge(cloud: Cloud, endpoint: Json, body: Mapping[str, Json], what: str) -> 
         results = cases.with_times(results, again)
         live = [] if note else cases.with_times(live, live_again)
     return _judged(cloud, body, results, {each.name: each for each in live}, note, what)
+
+
+def _live(cloud: Cloud, endpoint: Json) -> str | None:
+    """The deployment with the live release. Only a split of traffic needs another read."""
+    split = len(shares(endpoint)) > 1
+    return history.live_slot(endpoint, endpoints.read_deployments(cloud, str(endpoint["name"])) if split else {})
 
 
 def _compared(

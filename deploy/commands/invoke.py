@@ -13,9 +13,9 @@ from deploy.commands.project import Project, read_facts, validate
 from deploy.commands.result import save_files
 from deploy.config import reader, selection, validation
 from deploy.documents.pipeline import Probe
+from deploy.domain import history
 from deploy.domain.arm import Facts, Json, address, facts_of
 from deploy.domain.spec import EndpointSpec
-from deploy.domain.traffic_shares import live_slot, served
 from deploy.errors import CloudError, UsageError
 from deploy.reporter import Call, call_files
 from deploy.steps import SHOWN
@@ -105,12 +105,12 @@ def _built(key: str, probe: Mapping[str, Json], folder: Path, sent: Input) -> by
 
 
 def _deployment(spec: EndpointSpec, facts: Facts, slot: str | None) -> str:
-    """`slot`, else the deployment with the most traffic. Raises an error if there is none."""
+    """`slot`, else the deployment with the live release. Raises an error if there is none."""
     what, found = f"invoke {spec.key}", sorted(facts_of(facts, "deployment", spec.key))
     if slot is not None and slot not in found:
         cause = f"{spec.name} has no deployment {slot}"
         raise UsageError(what, cause, f"It has {', '.join(found) or 'none'}", code="AML647")
-    live = slot or live_slot(served(facts, spec.key))
+    live = slot or history.live_in(facts, spec.key)
     if live is None:
         there = address("endpoint", spec.key) in facts
         cause = f"{spec.name} {'has no deployment with traffic' if there else 'does not exist'}"

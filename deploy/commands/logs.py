@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from deploy.cloud import endpoints
 from deploy.commands.project import Project, read_facts, validate
+from deploy.domain import history
 from deploy.domain.arm import Facts, facts_of
 from deploy.domain.spec import EndpointSpec
-from deploy.domain.traffic_shares import live_slot, served
 from deploy.errors import CloudError, UsageError
 from deploy.sanitize import sanitize
 from deploy.steps import SHOWN
@@ -25,7 +25,7 @@ def logs(project: Project, name: str, key: str, *, slot: str | None = None, line
 
 
 def _deployment(spec: EndpointSpec, facts: Facts, slot: str | None) -> str:
-    """`slot`, else the deployment with the most traffic, else the one that was changed last."""
+    """`slot`, else the deployment with the live release, else the one that was changed last."""
     found = facts_of(facts, "deployment", spec.key)
     changed = sorted(found, key=lambda name: str((found[name].get("systemData") or {}).get("lastModifiedAt")))
     if not found:
@@ -33,4 +33,4 @@ def _deployment(spec: EndpointSpec, facts: Facts, slot: str | None) -> str:
     if slot is not None and slot not in found:
         what, cure = f"read the logs of {spec.key}/{slot}", f"It has {', '.join(sorted(found))}"
         raise UsageError(what, "no deployment has this name", cure, code="AML647")
-    return slot or live_slot(served(facts, spec.key)) or changed[-1]
+    return slot or history.live_in(facts, spec.key) or changed[-1]

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from deploy.commands.project import Project, read_facts, validate
 from deploy.commands.result import Result, run_plan
+from deploy.domain import history
 from deploy.domain.arm import Facts, address, facts_of
 from deploy.domain.plan import Plan, Step
 from deploy.domain.spec import EndpointSpec
-from deploy.domain.traffic_shares import live_slot, served
 from deploy.errors import CloudError, UsageError
 from deploy.execution.executor import Emit
 from deploy.planning.build import target_of
@@ -54,7 +54,7 @@ def _steps(specs: Sequence[EndpointSpec], facts: Mapping[str, Facts], slot: str 
     probed = [spec for spec in specs if spec.pipeline.probe]
     if slot or compare:
         return [probe_step.step_for(spec, chosen_slot(spec, facts[spec.key], slot), "requested") for spec in probed]
-    live = [(spec, live_slot(served(facts[spec.key], spec.key))) for spec in probed]
+    live = [(spec, history.live_in(facts[spec.key], spec.key)) for spec in probed]
     if missing := [spec for spec, name in live if name is None]:
         causes = [f"{spec.name} {why_missing(facts[spec.key], spec.key)}" for spec in missing]
         what = f"probe {', '.join(spec.key for spec in missing)}"
@@ -67,7 +67,7 @@ def chosen_slot(spec: EndpointSpec, facts: Facts, slot: str | None) -> str:
     found = sorted(facts_of(facts, "deployment", spec.key))
     if slot is not None and slot in found:
         return slot
-    others = [name for name in found if name != live_slot(served(facts, spec.key))]
+    others = [name for name in found if name != history.live_in(facts, spec.key)]
     if slot is None and len(others) == 1:
         return others[0]
     cause = f"{spec.name} has no deployment {slot}" if slot else f"{spec.name} has {len(others)} deployments to compare"

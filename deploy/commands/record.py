@@ -17,9 +17,9 @@ from deploy.cloud import endpoints
 from deploy.commands.probe import why_missing
 from deploy.commands.project import Project, read_facts, validate
 from deploy.documents import yaml12
+from deploy.domain import history
 from deploy.domain.arm import Facts, Json, address, release_of
 from deploy.domain.spec import EndpointSpec
-from deploy.domain.traffic_shares import live_slot, served
 from deploy.errors import CloudError
 from deploy.steps import SHOWN
 from deploy.steps import probe as probe_step
@@ -62,7 +62,7 @@ def record(project: Project, name: str, only: Sequence[str] = (), *, overwrite: 
 
 
 def _live(spec: EndpointSpec, facts: Facts) -> tuple[str, Json]:
-    slot = live_slot(served(facts, spec.key))
+    slot = history.live_in(facts, spec.key)
     if slot is None:
         cause = f"{spec.name} {why_missing(facts, spec.key)}"
         raise CloudError(f"record {spec.key}", cause, "Apply first", code="AML375")

@@ -20,7 +20,7 @@ from datetime import datetime
 from typing import Any
 
 from deploy.domain import leases, traffic_shares
-from deploy.domain.arm import release_of
+from deploy.domain.arm import Facts, address, facts_of, release_of
 from deploy.domain.traffic_shares import shares
 
 Json = Any
@@ -120,6 +120,11 @@ def live_slot(body: Mapping[str, Json], deployments: Mapping[str, Mapping[str, J
     if last and now.get(last.slot) and release_of(deployments.get(last.slot)) == last.release:
         return last.slot
     return traffic_shares.live_slot(now)
+
+
+def live_in(facts: Facts, key: str) -> str | None:
+    """The deployment with the live release of the endpoint with this key; see `live_slot`."""
+    return live_slot(facts.get(address("endpoint", key)) or {}, facts_of(facts, "deployment", key))
 
 
 def after_stage(

@@ -17,7 +17,7 @@ from deploy.domain.digests import digest
 from deploy.domain.leases import DEADLINE, ENABLED, SUCCEEDS_TAG
 from deploy.domain.put_merge import is_ours
 from deploy.domain.spec import EndpointSpec
-from deploy.domain.traffic_shares import live_slot, shares
+from deploy.domain.traffic_shares import shares
 from deploy.errors import CloudError
 
 Bodies = Mapping[str, Mapping[str, Json]]
@@ -61,7 +61,7 @@ def _traffic(spec: EndpointSpec, body: Mapping[str, Json], deployments: Bodies) 
         raise CloudError(f"renew {body['name']}", cause, "Try again", code="AML304")
     named_by_user = spec.traffic is not None or len(spec.deployments) != 1
     if not named_by_user and served.keys() <= set(SLOTS):
-        return {str(live_slot(served)): 100}
+        return {str(history.live_slot(body, deployments)): 100}
     siblings = {str(document["name"]) for document in spec.deployments} if named_by_user else set()
     siblings |= shares(body, "mirrorTraffic").keys()
     healthy = {name for name in siblings & deployments.keys() if is_succeeded(deployments[name])}

@@ -20,7 +20,7 @@ def choose_slot(spec: EndpointSpec, facts: Facts) -> Desired:
     """The slot that gets the release, and the stages of traffic. Deployments that the user named keep their names."""
     now = served(facts, spec.key)
     there = facts_of(facts, "deployment", spec.key)
-    live = history.live_slot(facts.get(address("endpoint", spec.key)) or {}, there)
+    live = history.live_in(facts, spec.key)
     if spec.traffic is not None or len(spec.deployments) != 1:
         fixed = {str(d["name"]): _document(spec, d, str(d["name"]), facts) for d in spec.deployments}
         named = Desired(spec, fixed, (spec.traffic if spec.traffic is not None else now,), live)

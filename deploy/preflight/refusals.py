@@ -109,7 +109,7 @@ def forward_note(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> str
     """A note if traffic moves to a release that is deployed already; else empty."""
     own = [step for step in steps if step.endpoint == spec.key]
     shifts = [step.body["after"] for step in own if step.verb is Verb.SHIFT and "after" in step.body]
-    here = live_slot(served(facts, spec.key))
+    here = history.live_in(facts, spec.key)
     there = live_slot(shifts[-1]) if shifts else None
     if not here or not there or here == there or any(step.kind == "deployment" for step in own):
         return ""

@@ -138,6 +138,17 @@ class Rollout:
         (folder / ".amldeploy").symlink_to(self.state)  # the emulator
         return replace(self, world=replace(self.world, project=project), on=lambda _: None)
 
+    def stop_when(self, reached: Callable[[], bool]) -> None:
+        """Interrupt the run, as Ctrl-C does, at the first wait after `reached`."""
+
+        def during(seconds: float) -> None:
+            self.client.during(seconds)
+            if reached():
+                self.clock.during = self.client.during
+                raise KeyboardInterrupt
+
+        self.clock.during = during
+
     @property
     def body(self) -> dict[str, Any]:
         """The endpoint now."""

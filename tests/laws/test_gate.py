@@ -1,4 +1,4 @@
-"""Law 13: live traffic decides whether a release goes on. A worse one goes back, an equal one is promoted.
+"""Law 14: live traffic decides whether a release goes on. A worse one goes back, an equal one is promoted.
 
 Each scenario is a function; the default run plays some of them, `--laws full` all.
 """
@@ -141,9 +141,7 @@ def requests_are_mirrored_before_the_first_stage(rollout: Rollout) -> None:
     """No client gets an answer of the new release meanwhile, and the mirror ends with the first stage."""
     rollout.want(2, mirror_traffic=50, stages=[50, 100])
     mirrored: list[tuple[dict[str, int], int]] = []
-    rollout.on = lambda event: mirrored.append(
-        (rollout.body["properties"]["mirrorTraffic"], rollout.client.slots["green"])
-    )
+    rollout.on = lambda _: mirrored.append((rollout.body["properties"]["mirrorTraffic"], rollout.client.slots["green"]))
     done = rollout.apply()
 
     assert done.exit == 0
@@ -162,6 +160,32 @@ def a_release_that_fails_mirrored_requests_gets_no_traffic(rollout: Rollout) -> 
     assert rollout.client.slots["green"] == 0
     assert (rollout.traffic, rollout.stage) == ({"blue": 100}, None)
     assert not any(rollout.body["properties"]["mirrorTraffic"].values())
+
+
+def rollback_ends_a_mirror(rollout: Rollout) -> None:
+    """Of a run that was stopped before the first stage: traffic stays on the live release, not the one before it."""
+    rollout.want(2, gate=None, bake="0s")
+    assert rollout.apply().exit == 0
+    rollout.want(3, mirror_traffic=50)
+    rollout.stop_when(lambda: any(rollout.body["properties"]["mirrorTraffic"].values()))
+    assert rollout.apply().report.state == "interrupted"
+    assert (rollout.stage and rollout.stage.percent) == 0
+    done = rollout.rollback()
+
+    assert (done.exit, rollout.traffic, rollout.stage) == (0, {"green": 100}, None)
+    assert not any(rollout.body["properties"]["mirrorTraffic"].values())
+    assert rollout.apply().plan.held
+
+
+def a_stopped_rollout_continues_at_its_stage(rollout: Rollout) -> None:
+    """Also where the new release has more traffic than the live one; its stage is judged before the next."""
+    rollout.want(2, stages=[10, 60, 100])
+    rollout.stop_when(lambda: rollout.traffic.get("green") == 60)
+    assert rollout.apply().report.state == "interrupted"
+    done = rollout.apply()
+
+    assert (done.exit, rollout.traffic) == (0, {"green": 100})
+    assert [each["stage"]["percent"] for each in judged(done)] == [60]
 
 
 def without_data_nothing_is_promoted(rollout: Rollout) -> None:
@@ -210,6 +234,8 @@ OTHERS = (
     rollback_ends_a_paused_rollout,
     another_release_during_a_pause_begins_at_the_first_stage,
     requests_are_mirrored_before_the_first_stage,
+    rollback_ends_a_mirror,
+    a_stopped_rollout_continues_at_its_stage,
     without_data_nothing_is_promoted,
     without_data_a_release_is_promoted_if_the_files_say_so,
     without_metrics_our_own_requests_decide,
