@@ -21,7 +21,7 @@ NAVIGATION = {
     "Python": ["python"],
     "Azure": ["azure-paths"],
     "Details": [
-        "commands", "runs", "preflight", "releases", "invoke", "cases", "leases", "autoscale", "cost", "acceptance",
+        "commands", "runs", "preflight", "gate", "releases", "invoke", "cases", "leases", "autoscale", "cost", "acceptance",
         "laws", "decisions/*",
     ],
 }  # fmt: skip

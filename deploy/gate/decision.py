@@ -11,6 +11,7 @@ from statistics import median
 from deploy.gate.evidence import Limit, Process, Table
 from deploy.gate.latency import at_least, at_most
 from deploy.gate.minutes import Minute, Rules, Sample
+from deploy.text import count
 
 ALPHA_ERRORS, ALPHA_LATENCY, ALPHA_CASES = 0.0065, 0.003, 0.0005
 """Together 1 %: how often a rollout of a release that is no worse goes back. Not a setting."""
@@ -170,9 +171,16 @@ def _worse(evidence: Evidence, figures: Figures) -> str:
 
 
 def _errors(figures: Figures) -> str:
+    """Both error rates and the numbers of requests."""
     new, live = (int(figures[f"requests {slot}"] or 0) for slot in ("new", "live"))
+    if not new or not live:
+        return f"new {_requests(new)}, live {_requests(live)}"
     rates = [_percent(int(figures[f"errors {slot}"] or 0), n) for slot, n in (("new", new), ("live", live))]
     return f"new {rates[0]} % errors of {new:,} requests, live {rates[1]} % of {live:,}"
+
+
+def _requests(number: int) -> str:
+    return count(number, "request") if number else "no requests"
 
 
 def _percent(part: int, whole: int) -> str:

