@@ -31,12 +31,12 @@ from benchmarks.wrong_answers.table import write  # noqa: E402
 
 BASES = (0.0, 0.001, 0.005, 0.02)
 TRAFFIC = (0.2, 1.0, 5.0, 50.0)
-SCENARIO_TRAFFIC = {"constant": TRAFFIC, "trend": (1.0, 50.0), "bursts in both": TRAFFIC, "daily load": (1.0, 50.0)}
+SCENARIO_TRAFFIC = {"constant": TRAFFIC, "trend": (5.0,), "bursts in both": (5.0,), "daily load": (5.0,)}
 SAME = [Cell(base, rate, name) for name, rates in SCENARIO_TRAFFIC.items() for rate in rates for base in BASES]
 AT_LIMIT = [
     Cell(base, rate, name, at_limit=True)
     for name in ("constant", "bursts in both")
-    for rate in TRAFFIC
+    for rate in (1.0, 50.0)
     for base in BASES
 ]
 BURSTS = [
