@@ -139,8 +139,8 @@ def _worse(results: dict[Cell, Result]) -> list[str]:
     required = len(results[REQUIRED[0]].rollouts)
     lines = [
         (
-            f"Worse from the start, unless another minute is given: {number:,} rollouts each, and {required:,} of errors 0.5 → "
-            "5 % and of latency x 2 at 5 requests/s, which must be found in 95 %. Found within 15 minutes, "
+            f"Worse from the start, unless another minute is given: {number:,} rollouts each, and {required:,} of "
+            "errors 0.5 → 5 % and of latency x 2 at 5 requests/s, which must be found in 95 %. Found within 15 minutes, "
             f"within 30 minutes, and the minutes until half are found; the {judge.DELAY} minutes until metrics are "
             "known are included:"
         ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deploy.gate import Answer, Decision, Latency, Minute, Rules, Sample, decide
@@ -112,17 +112,18 @@ MINUTES = st.lists(st.builds(Minute, st.just(0.0), SAMPLES, SAMPLES, CASES, CASE
 
 
 @given(MINUTES)
+@settings(max_examples=40, deadline=None)
 def test_minutes_without_requests_change_nothing(minutes: list[Minute]) -> None:
     """They may be among the minutes, or missing: the answer and its figures are the same."""
     empty = Minute(0.0, Sample(), Sample())
     with_gaps = [each for minute in minutes for each in (minute, empty)]
     arguments = {"stage_began": 0.0, "bake_over": True}
 
-    # Memory is counted in minutes with requests of the live deployment.
     assert decide(RULES, with_gaps, **arguments) == decide(RULES, minutes, **arguments)  # type: ignore[arg-type]
 
 
 @given(MINUTES, st.integers(0, 20))
+@settings(max_examples=40, deadline=None)
 def test_it_goes_back_at_every_later_look(minutes: list[Minute], looked: int) -> None:
     """If a look at the first minutes goes back, so does each later look. The same arguments give the same answer."""
     early = decide(RULES, minutes[:looked], stage_began=0.0, bake_over=True)

@@ -7,7 +7,7 @@ from random import Random
 from statistics import NormalDist
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deploy.gate import Latency, Sample
@@ -26,6 +26,7 @@ def test_it_is_exact_for_lognormal_latencies(share: float) -> None:
     assert share_above(latency, math.exp(normal.inv_cdf(1 - share))) == pytest.approx(share)
 
 
+@settings(deadline=None)
 @given(PERCENTILES, MILLISECONDS, MILLISECONDS, st.integers(1, 5000))
 def test_a_higher_threshold_has_fewer_slow_requests(latency: Latency, one: float, other: float, requests: int) -> None:
     """Also with equal percentiles. Rounded down is never more than rounded up, except for the slowest request."""
@@ -36,6 +37,7 @@ def test_a_higher_threshold_has_fewer_slow_requests(latency: Latency, one: float
     assert 0 <= at_least(sample, low) <= max(1, at_most(sample, low)) <= requests
 
 
+@settings(deadline=None)
 @given(MILLISECONDS, MILLISECONDS)
 def test_one_request_is_exact(time: float, threshold: float) -> None:
     """All percentiles are its latency."""
