@@ -140,7 +140,7 @@ def _worse(results: dict[Cell, Result]) -> list[str]:
     lines = [
         (
             f"Worse from the start, unless another minute is given: {number:,} rollouts each, and {required:,} of "
-            "errors 0.5 → 5 % and of latency x 2 at 5 requests/s, which must be found in 95 %. Found within 15 minutes, "
+            "errors 0.5 → 5 % and of latency x 2 at 5 requests/s, of which 95 % must be found. Found within 15 min, "
             f"within 30 minutes, and the minutes until half are found; the {judge.DELAY} minutes until metrics are "
             "known are included:"
         ),
