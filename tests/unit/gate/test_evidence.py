@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deploy.gate.evidence import Limit, Process, Table, log_e_value, nearest
+from deploy.gate.evidence import Bet, Limit, Process, Table, log_e_value, nearest
 
 RATES = st.floats(1e-4, 1 - 1e-4)
 LINES = st.sampled_from([(2.0, 0.0), (1.0, 0.005), (1.0, 0.0), (1.0, 0.05), (1.5, 0.0), (3.0, 0.0), (1.0, 0.3)])
@@ -92,6 +92,14 @@ def test_the_capital_does_not_grow_on_average(limit: Limit, rates: tuple[float, 
         total += chance * other * math.exp(process.evidence)
 
     assert total <= 1 + 1e-9
+
+
+def test_the_shares_of_the_capital_are_the_whole() -> None:
+    """After each minute, they add up to 1: dividing the capital again adds nothing."""
+    bet = Bet(2.0, 0.0, most=3.0)
+    for number in range(50):
+        bet.add(Table(300, number % 3, 40, number % 7), 0.005, Limit(2.0, 0.0).alternatives(0.005))
+        assert sum(bet.shares) == pytest.approx(1)
 
 
 def test_one_minute_is_not_enough() -> None:

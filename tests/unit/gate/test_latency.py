@@ -38,6 +38,19 @@ def test_a_higher_threshold_has_fewer_slow_requests(latency: Latency, one: float
 
 
 @settings(deadline=None)
+@given(PERCENTILES, MILLISECONDS)
+def test_the_share_agrees_with_the_percentiles(latency: Latency, threshold: float) -> None:
+    """More than half are slower than a threshold below P50, more than 5 % than one below P95."""
+    share = share_above(latency, threshold)
+
+    for percentile, slower in ((latency.p50, 0.5), (latency.p90, 0.1), (latency.p95, 0.05), (latency.p99, 0.01)):
+        if threshold < percentile:
+            assert share >= slower - 1e-9
+        if threshold > percentile:
+            assert share <= slower + 1e-9
+
+
+@settings(deadline=None)
 @given(MILLISECONDS, MILLISECONDS)
 def test_one_request_is_exact(time: float, threshold: float) -> None:
     """All percentiles are its latency."""
