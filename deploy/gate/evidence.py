@@ -18,7 +18,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-FACTORS = ((1.5, 0.04), (2.6, 0.8), (10.0, 0.12))
+FACTORS = ((1.5, 0.02), (2.5, 0.84), (8.0, 0.1))
 """The alternatives: the new rate is the allowed one times a factor; and the share of the capital bet on it."""
 UNUSED = 0.04
 """The share of the capital that is not bet. It remains after bursts that make all alternatives look wrong."""

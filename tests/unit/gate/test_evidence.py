@@ -104,7 +104,7 @@ def test_the_shares_of_the_capital_are_the_whole() -> None:
 
 def test_one_minute_is_not_enough() -> None:
     """Also if every request to the new deployment fails. Three such minutes are enough."""
-    process = Process(Limit(2.0, 0.005), alpha=0.0065, expected=0.005)
+    process = Process(Limit(2.0, 0.005), alpha=0.007, expected=0.005)
     process.add(Table(10_000, 0, 10_000, 10_000))
     assert not process.is_worse
 
@@ -115,7 +115,7 @@ def test_one_minute_is_not_enough() -> None:
 
 def test_evidence_is_never_lost() -> None:
     """Once the threshold was reached, good minutes change nothing."""
-    process = Process(Limit(2.0, 0.005), alpha=0.0065, expected=0.005)
+    process = Process(Limit(2.0, 0.005), alpha=0.007, expected=0.005)
     for _ in range(4):
         process.add(Table(300, 0, 100, 20))
     highest = process.e_value
@@ -128,7 +128,7 @@ def test_evidence_is_never_lost() -> None:
 
 def test_a_failure_after_many_good_minutes_is_found() -> None:
     """Two hours without a difference, then 20 % errors: found within five minutes."""
-    process = Process(Limit(2.0, 0.005), alpha=0.0065, expected=0.005)
+    process = Process(Limit(2.0, 0.005), alpha=0.007, expected=0.005)
     for _ in range(120):
         process.add(Table(300, 1, 300, 1))
     for _ in range(5):
@@ -140,7 +140,7 @@ def test_a_failure_after_many_good_minutes_is_found() -> None:
 @pytest.mark.parametrize("table", [Table(0, 0, 50, 50), Table(50, 0, 0, 0), Table(0, 0, 0, 0)])
 def test_a_minute_without_requests_to_one_of_them_is_no_evidence(table: Table) -> None:
     """There is nothing to compare with."""
-    process = Process(Limit(2.0, 0.005), alpha=0.0065, expected=0.005)
+    process = Process(Limit(2.0, 0.005), alpha=0.007, expected=0.005)
     for _ in range(100):
         process.add(table)
 
@@ -149,7 +149,7 @@ def test_a_minute_without_requests_to_one_of_them_is_no_evidence(table: Table) -
 
 def test_a_live_deployment_that_always_fails_allows_everything() -> None:
     """Rates of 100 % are no division by zero."""
-    process = Process(Limit(2.0, 0.005), alpha=0.0065, expected=0.005)
+    process = Process(Limit(2.0, 0.005), alpha=0.007, expected=0.005)
     for _ in range(100):
         process.add(Table(50, 50, 50, 50))
 
