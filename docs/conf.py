@@ -21,8 +21,8 @@ NAVIGATION = {
     "Python": ["python"],
     "Azure": ["azure-paths"],
     "Details": [
-        "commands", "runs", "preflight", "releases", "invoke", "cases", "leases", "autoscale", "cost", "acceptance",
-        "laws", "decisions/*",
+        "commands", "runs", "preflight", "gate", "releases", "invoke", "cases", "leases", "autoscale", "cost",
+        "acceptance", "laws", "decisions/*",
     ],
 }  # fmt: skip
 """Heading -> its pages, in the order of the navigation."""

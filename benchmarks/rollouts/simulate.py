@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from random import Random
 from statistics import NormalDist
 
-from deploy.gate import Latency, Minute, Sample
+from deploy.gate import Latency, Minute, Rules, Sample
+from deploy.gate.evidence import Limit
 
 STAGES = ((15, 0.1), (15, 0.5))
 """Minutes and the share of traffic of the new deployment."""
@@ -21,6 +22,8 @@ MEDIAN, SIGMA = 200.0, 0.5
 """Latencies are lognormal: milliseconds, and the standard deviation of the logarithm."""
 WRONG = 0.01
 """The share of wrong answers of test cases of the live deployment."""
+RULES = Rules()
+LIMIT = Limit(RULES.max_error_ratio, RULES.min_error_increase)
 _NORMAL = NormalDist()
 
 
@@ -30,7 +33,8 @@ class Cell:
 
     `scenario`: a name of `SCENARIOS`, which both deployments have. `new`: error rate of the new deployment, and
     `latency`: factor of its latency, `wrong`: share of its wrong answers, all from minute `since` on. `burst`:
-    "new" or "live" has a burst of errors of `burst_minutes` alone.
+    "new" or "live" has a burst of errors of `burst_minutes` alone. `at_limit`: the new deployment is as bad as the
+    rules allow, in each minute.
     """
 
     base: float
@@ -42,6 +46,7 @@ class Cell:
     since: int = 0
     burst: str = ""
     burst_minutes: int = 0
+    at_limit: bool = False
 
 
 @dataclass(frozen=True)
@@ -65,12 +70,8 @@ def _trend(_: Random) -> Callable[[int], World]:
 
 def _bursts(random: Random) -> Callable[[int], World]:
     """Each minute, with 10 %, a burst of one to three minutes starts: 20 % errors and three times the latency."""
-    bad = {
-        start + each
-        for start in range(-BEFORE, LENGTH)
-        if random.random() < 0.1
-        for each in range(random.randint(1, 3))
-    }
+    starts = [minute for minute in range(-BEFORE, LENGTH) if random.random() < 0.1]
+    bad = {start + each for start in starts for each in range(random.randint(1, 3))}
     return lambda minute: World(latency=3.0, burst=0.2) if minute in bad else World()
 
 
@@ -89,7 +90,7 @@ SCENARIOS = {"constant": _constant, "trend": _trend, "bursts in both": _bursts, 
 
 @dataclass(frozen=True)
 class Rollout:
-    """What the gate sees, and `failed_rates`: traffic and error rates of each minute: total, share, live, new."""
+    """What the gate sees; `rates`: of each minute, requests to both, the share of the new one, error rates of both."""
 
     before: list[Sample]
     minutes: list[Minute]
@@ -98,7 +99,7 @@ class Rollout:
 
 def rollout(cell: Cell, seed: int) -> Rollout:
     """The same for the same seed."""
-    random = Random(f"{cell} {seed}")  # noqa: S311
+    random = Random(f"{cell} {seed}")
     at = SCENARIOS[cell.scenario](random)
     burst_start = random.randrange(LENGTH - cell.burst_minutes + 1)
     before = [_sample(random, cell, at(m), _requests(random, cell, at(m)), new=False) for m in range(-BEFORE, 0)]
@@ -129,12 +130,13 @@ def _requests(random: Random, cell: Cell, world: World) -> int:
 def error_rate(cell: Cell, world: World, *, new: bool) -> float:
     """The error rate of a deployment in a minute."""
     rate = cell.new if new and cell.new is not None else cell.base * world.errors
-    return min(1.0, max(rate, world.burst))
+    rate = max(rate, world.burst)
+    return min(1.0, LIMIT.allowed(rate) if new and cell.at_limit else rate)
 
 
 def _sample(random: Random, cell: Cell, world: World, requests: int, *, new: bool, burst: bool = False) -> Sample:
     rate = max(error_rate(cell, world, new=new), 0.2 if burst else 0.0)
-    factor = world.latency * (cell.latency if new else 1.0)
+    factor = world.latency * ((RULES.max_latency_ratio if cell.at_limit else cell.latency) if new else 1.0)
     latency = percentiles(random, requests, MEDIAN * factor) if requests else None
     return Sample(requests, binomial(random, requests, rate), latency)
 

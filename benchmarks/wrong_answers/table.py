@@ -71,10 +71,10 @@ def _words(kind: str) -> str:
     return kind.replace("_", " ")
 
 
-def write(file: Path, lines: Sequence[str]) -> None:
+def write(file: Path, lines: Sequence[str], begin: str = BEGIN) -> None:
     """Replace what is between the two marks."""
-    before, _, rest = file.read_text(encoding="utf-8").partition(BEGIN)
+    before, _, rest = file.read_text(encoding="utf-8").partition(begin)
     _, found, after = rest.partition(END)
     if not found:
-        raise SystemExit(f"{file} has no lines '{BEGIN}' and '{END}'")
-    file.write_text("\n".join((before + BEGIN, "", *lines)) + END + after, encoding="utf-8")
+        raise SystemExit(f"{file} has no lines '{begin}' and '{END}'")
+    file.write_text("\n".join((before + begin, "", *lines)) + END + after, encoding="utf-8")

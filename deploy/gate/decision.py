@@ -11,8 +11,9 @@ from statistics import median
 from deploy.gate.evidence import Limit, Process, Table
 from deploy.gate.latency import at_least, at_most
 from deploy.gate.minutes import Minute, Rules, Sample
+from deploy.text import count
 
-ALPHA_ERRORS, ALPHA_LATENCY, ALPHA_CASES = 0.006, 0.003, 0.001
+ALPHA_ERRORS, ALPHA_LATENCY, ALPHA_CASES = 0.0070, 0.0028, 0.0002
 """Together 1 %: how often a rollout of a release that is no worse goes back. Not a setting."""
 CASES_INCREASE = 0.05
 """Allowed increase of the rate of wrong cases. Both deployments get the same cases, so no ratio is needed; one answer
@@ -105,8 +106,8 @@ def decide(
     `stage_began`: seconds since 1970, the current stage. `bake_over`: its time has passed. `before`: minutes of the
     live deployment before the rollout, oldest first; they set what is expected of latency and errors.
 
-    Deterministic: everything is computed from the arguments. Go back once the evidence of a metric has reached its threshold at any minute. Continue if the bake is over and the
-    new deployment had `min_requests` requests in this stage. Otherwise hold.
+    Go back once the evidence of a metric has reached its threshold at any minute. Continue if the bake is over and the
+    new deployment had `min_requests` requests in this stage. Otherwise hold. The same arguments give the same answer.
     """
     evidence = Evidence(rules)
     for sample in before:
@@ -170,9 +171,16 @@ def _worse(evidence: Evidence, figures: Figures) -> str:
 
 
 def _errors(figures: Figures) -> str:
+    """Both error rates and the numbers of requests."""
     new, live = (int(figures[f"requests {slot}"] or 0) for slot in ("new", "live"))
+    if not new or not live:
+        return f"new {_requests(new)}, live {_requests(live)}"
     rates = [_percent(int(figures[f"errors {slot}"] or 0), n) for slot, n in (("new", new), ("live", live))]
     return f"new {rates[0]} % errors of {new:,} requests, live {rates[1]} % of {live:,}"
+
+
+def _requests(number: int) -> str:
+    return count(number, "request") if number else "no requests"
 
 
 def _percent(part: int, whole: int) -> str:

@@ -18,9 +18,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-FACTORS = ((1.5, 0.05), (2.5, 0.75), (10.0, 0.15))
-"""The alternatives: the new rate is the allowed one times a factor; and the share of the capital that is bet on each."""
-UNUSED = 0.05
+FACTORS = ((1.5, 0.02), (2.5, 0.84), (8.0, 0.1))
+"""The alternatives: the new rate is the allowed one times a factor; and the share of the capital bet on it."""
+UNUSED = 0.04
 """The share of the capital that is not bet. It remains after bursts that make all alternatives look wrong."""
 SHARED = 0.005
 """The part of all capital that is divided again, by the shares above, after each minute.
@@ -32,8 +32,9 @@ MINUTES = 1.5
 """One minute counts for at most 1 / 1.5 of the threshold's logarithm: one alone is not enough, two can be."""
 MEMORY = 0.95
 """The weight of a minute in the expected live rate, relative to the next minute."""
-_TINY = 1e-9
-_LOG_WEIGHTS = tuple(math.log(weight) for weight in (*(weight for _, weight in FACTORS), UNUSED))
+_NEAR = 1e-6
+"""When the projection ends: the last step of Newton's method squares this error."""
+_SHARES = (*(share for _, share in FACTORS), UNUSED)
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Limit:
         return max(self.ratio * rate, rate + self.increase)
 
     def alternatives(self, rate: float) -> list[float]:
-        """The new rates that are bet on at an expected live rate: worse than allowed, below 1; none if all is allowed."""
+        """The new rates that are bet on at an expected live rate: above the allowed one, below 1."""
         allowed = self.allowed(rate)
         return [min(allowed * factor, (1 + allowed) / 2) for factor, _ in FACTORS] if allowed < 1 else []
 
@@ -87,7 +88,7 @@ def nearest(table: Table, live: float, new: float, slope: float, offset: float) 
         rate = 2 * (bad + new_bad) / (b + math.sqrt(max(0.0, b * b - 4 * a * (bad + new_bad))))
         return rate, slope * rate
     low, high = live, min((1 - offset) / slope, 1.0)
-    rate = low
+    rate = min(max(_small(bad, new_bad, good + slope * new_good, slope, offset), live), (live + high) / 2)
     for _ in range(60):
         other = slope * rate + offset
         gradient = good / (1 - rate) - bad / rate + slope * (new_good / (1 - other) - new_bad / other)
@@ -95,10 +96,16 @@ def nearest(table: Table, live: float, new: float, slope: float, offset: float) 
         curve = bad / rate**2 + good / (1 - rate) ** 2 + slope**2 * (new_bad / other**2 + new_good / (1 - other) ** 2)
         step = rate - gradient / curve
         step = step if low < step < high else (low + high) / 2
-        if abs(step - rate) <= _TINY * rate:
+        near, rate = abs(step - rate) <= _NEAR * rate, step
+        if near:
             break
-        rate = step
     return rate, slope * rate + offset
+
+
+def _small(bad: float, new_bad: float, good: float, slope: float, offset: float) -> float:
+    """`nearest` for small rates, where 1 - rate is about 1: the start of Newton's method."""
+    half = (good * offset - slope * (bad + new_bad)) / (2 * slope * good)
+    return math.sqrt(half * half + bad * offset / (slope * good)) - half
 
 
 def log_e_value(table: Table, live: float, new: float, slope: float, offset: float) -> float:
@@ -127,21 +134,19 @@ class Bet:
     slope: float
     offset: float
     most: float
-    capital: list[float] = field(default_factory=lambda: list(_LOG_WEIGHTS))
-
-    @property
-    def total(self) -> float:
-        """The logarithm of the e-value of all minutes."""
-        return _log_sum(self.capital)
+    total: float = 0.0
+    """The logarithm of the e-value of all minutes."""
+    shares: list[float] = field(default_factory=lambda: list(_SHARES))
+    """Of the capital, that are bet on each alternative and on none."""
 
     def add(self, table: Table, live: float, rates: Sequence[float]) -> None:
         """One minute; `live`: expected rate, `rates`: alternatives of the new rate, in the order of `FACTORS`."""
         gains = [min(self.most, log_e_value(table, live, rate, self.slope, self.offset)) for rate in rates]
-        capital = [c + gain for c, gain in zip(self.capital, [*gains, 0.0], strict=True)]
-        shared = _log_sum(capital) + math.log(SHARED)
-        self.capital = [
-            _log_sum((c + math.log(1 - SHARED), shared + weight))
-            for c, weight in zip(capital, _LOG_WEIGHTS, strict=True)
+        grown = [share * math.exp(gain) for share, gain in zip(self.shares, [*gains, 0.0], strict=True)]
+        capital = sum(grown)
+        self.total += math.log(capital)
+        self.shares = [
+            (1 - SHARED) * each / capital + SHARED * first for each, first in zip(grown, _SHARES, strict=True)
         ]
 
 
@@ -164,6 +169,11 @@ class Process:
         self._seen, self._bad = 20.0, 20.0 * expected
 
     @property
+    def evidence(self) -> float:
+        """The logarithm of the evidence after the last minute."""
+        return min(bet.total for bet in self._bets)
+
+    @property
     def is_worse(self) -> bool:
         """Whether the evidence ever reached the threshold."""
         return self.highest >= math.log(self.threshold)
@@ -174,7 +184,9 @@ class Process:
         return math.exp(min(self.highest, 700.0))
 
     def learn(self, requests: int, bad: int) -> None:
-        """A minute of the live deployment changes the expected rate of later minutes."""
+        """A minute of the live deployment changes the expected rate of later minutes; without requests nothing."""
+        if not requests:
+            return
         self._seen = MEMORY * self._seen + requests
         self._bad = MEMORY * self._bad + bad
 
@@ -185,10 +197,5 @@ class Process:
         if table.live and table.new and rates:
             for bet in self._bets:
                 bet.add(table, live, rates)
-            self.highest = max(self.highest, min(bet.total for bet in self._bets))
+            self.highest = max(self.highest, self.evidence)
         self.learn(table.live, table.live_bad)
-
-
-def _log_sum(values: Sequence[float]) -> float:
-    most = max(values)
-    return most + math.log(sum(math.exp(value - most) for value in values))

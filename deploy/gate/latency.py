@@ -2,7 +2,8 @@
 
 An estimate: Azure has four percentiles of a minute, and documents its P90 as the average of several values, not as one
 percentile of all requests (learn.microsoft.com, supported metrics of onlineEndpoints/deployments). The counts are
-rounded so that they favour the new deployment: down for the new one, up for the live one.
+rounded so that they favour the new deployment: down for the new one, up for the live one. With hundreds of requests in
+a minute the estimate can be a few percent off in either direction.
 """
 
 from __future__ import annotations
