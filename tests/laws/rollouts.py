@@ -28,6 +28,7 @@ PIPELINE = {
     "probe": {"type": "http", "body": "request.json", "answer": {"type": "array"}, "attempts": 2},
     "rollout": {"stages": [10, 50, 100], "bake": "10m", "gate": {}},
 }
+NOTICES = [{"to": "stdout"}]
 WRONG = {"kind": "answer", "body": {"label": "odd"}, "times": "always"}
 """The fault of a model that answers something else."""
 
@@ -93,6 +94,8 @@ class Rollout:
     client: Client
     events: list[Event] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
+    noticed: list[str] = field(default_factory=list)
+    """The notices of the last run."""
     on: Callable[[Event], None] = lambda _: None
 
     @property
@@ -102,12 +105,16 @@ class Rollout:
     def want(self, release: int, **rollout: Any) -> None:
         """The files describe another release, and perhaps another `rollout`."""
         self.world.want(release=str(release))
+        environment = self.world.project.root / "environments" / "law.yml"
+        environment.write_text(yaml.safe_dump({**yaml.safe_load(environment.read_text()), "notices": NOTICES}))
         pipeline = {**PIPELINE, "rollout": {**PIPELINE["rollout"], **rollout}}  # type: ignore[dict-item]
         (self.world.project.root / "templates" / "plain" / "pipeline.yml").write_text(yaml.safe_dump(pipeline))
 
     def apply(self) -> commands.Result:
         self.events.clear()
-        return commands.apply(self.world.project, "law", approve=lambda *_: None, emit=self._emit)
+        self.noticed.clear()
+        ways: dict[str, Any] = {"approve": lambda *_: None, "emit": self._emit, "show": self.noticed.append}
+        return commands.apply(self.world.project, "law", **ways)
 
     def rollback(self, **more: Any) -> commands.Result:
         ways: dict[str, Any] = {"every": True, "approve": lambda *_: None, "emit": lambda _: None, **more}
@@ -141,11 +148,19 @@ class Rollout:
     def stop_when(self, reached: Callable[[], bool]) -> None:
         """Interrupt the run, as Ctrl-C does, at the first wait after `reached`."""
 
+        def interrupt() -> None:
+            raise KeyboardInterrupt
+
+        self.when(reached, interrupt)
+
+    def when(self, reached: Callable[[], bool], do: Callable[[], object]) -> None:
+        """Do something at the first wait of the run after `reached`."""
+
         def during(seconds: float) -> None:
             self.client.during(seconds)
             if reached():
                 self.clock.during = self.client.during
-                raise KeyboardInterrupt
+                do()
 
         self.clock.during = during
 

@@ -36,6 +36,7 @@ def an_equal_release_is_promoted(rollout: Rollout) -> None:
     assert done.exit == 0, done.report.outcomes
     assert rollout.traffic == {"green": 100}
     assert rollout.stage is None
+    assert rollout.noticed == []
     assert [each["answer"] for each in judged(done)] == ["continue", "continue"]
     assert rollout.client.statuses.keys() == {200}
     assert rollout.client.slots["green"] > 50
@@ -72,6 +73,10 @@ def _goes_back(rollout: Rollout, fault: dict[str, Any]) -> None:
     assert rollout.stage is None
     assert [str(o.address) for o in done.report.outcomes if o.state is State.RESCUED] == ["traffic/mip"]
     assert {slot.name for slot in done.endpoint_rows[0].slots} == {"blue", "green"}
+    (notice,) = rollout.noticed
+    assert "a new release went back" in notice
+    assert "All traffic is back on the live release" in notice
+    assert done.notices
 
 
 PAUSE: dict[str, Any] = {"stages": [10, {"traffic": 50, "pause": True}, 100]}
@@ -188,6 +193,26 @@ def a_stopped_rollout_continues_at_its_stage(rollout: Rollout) -> None:
     assert [each["stage"]["percent"] for each in judged(done)] == [60]
 
 
+def a_rollback_takes_the_rollout_over(rollout: Rollout) -> None:
+    """From another folder, while the gate looks: the run loses its lock, writes nothing more, and exits with 8."""
+    rollout.world.lock = "required"
+    rollout.want(2)
+    ends: list[commands.Result] = []
+
+    def roll_back() -> None:
+        (row,) = commands.status(rollout.world.project, "law")
+        assert row.lock
+        other = rollout.moved(rollout.state.parent.with_name("elsewhere"))
+        ends.append(other.rollback(force_unlock=[row.lock.lock_id]))
+
+    rollout.when(lambda: rollout.traffic.get("green") == 10, roll_back)
+    done = rollout.apply()
+
+    assert (int(ends[0].exit), int(done.exit)) == (0, 8)
+    assert (rollout.traffic, rollout.stage) == ({"blue": 100}, None)
+    assert "rolled back from release" in str(rollout.rollback().plan.notes)
+
+
 def without_data_nothing_is_promoted(rollout: Rollout) -> None:
     """Neither clients nor we send requests."""
     _without_data(rollout, "abort", 5)
@@ -236,6 +261,7 @@ OTHERS = (
     requests_are_mirrored_before_the_first_stage,
     rollback_ends_a_mirror,
     a_stopped_rollout_continues_at_its_stage,
+    a_rollback_takes_the_rollout_over,
     without_data_nothing_is_promoted,
     without_data_a_release_is_promoted_if_the_files_say_so,
     without_metrics_our_own_requests_decide,
