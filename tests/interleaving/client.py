@@ -17,7 +17,7 @@ from tests.interleaving.runners import THEIRS
 
 NAME = "client"
 """Its name in the request log and in order control."""
-SECONDS = 0.1
+SECONDS = 0.2
 """From one request to the next one."""
 _ENDPOINTS = "SELECT body, private FROM resources WHERE kind = 'endpoint'"
 

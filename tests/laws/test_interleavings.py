@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import pytest
@@ -19,8 +19,10 @@ from tests.interleaving.oracle import Oracle, answers
 from tests.interleaving.player import Player, is_counted, open_player, own
 from tests.interleaving.schedules import COMMANDS, MODES, STARTS, Schedule, drawn, parse, spread
 
-SOME = {"blob": 6, "arm": 2, "off": 2}
-"""How many schedules with one switch the default run plays in each mode."""
+SOME = {"blob": 4, "arm": 1, "off": 2}
+"""How many schedules with one switch the default run plays in each mode, in one test: its parts share what commands
+bring alone.
+"""
 SEEDS = range(80)
 """The random schedules of `--laws full`, in each mode."""
 SHARES = 6
@@ -30,15 +32,6 @@ FAILED = (
     "off one bad+apply-4+bad 0@2>1 1@21>2 1@26>2 2@9>0",
 )
 """Every schedule that ever failed."""
-
-
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "share" in metafunc.fixturenames:
-        metafunc.parametrize("share", range(SHARES if _is_full(metafunc.config) else 1))
-
-
-def _is_full(config: pytest.Config) -> bool:
-    return bool(config.getoption("--laws", default="some") == "full")
 
 
 @pytest.fixture(scope="module", params=MODES)
@@ -60,40 +53,39 @@ def judge(player: Player, oracle: Oracle, schedules: Sequence[Schedule]) -> dict
     return {schedule: broken for schedule, broken in found.items() if broken}
 
 
-def test_one_switch(player: Player, oracle: Oracle, share: int, request: pytest.FixtureRequest) -> None:
+def one_switch(player: Player, oracle: Oracle, share: int | None) -> None:
     """One run is held at a request, while another one runs; and so long that its lock expires."""
-    schedules = spread(player.every_switch(), SOME[player.mode])
-    if _is_full(request.config):
+    if share is None:
+        schedules = spread(player.every_switch(), SOME[player.mode])
+        schedules += player.pauses_before_a_write() if player.mode != "off" else []
+    else:
         paused = player.every_switch(expires=True) if player.mode != "off" else []
         schedules = [*player.every_switch(), *paused][share::SHARES]
-    elif player.mode != "off":
-        schedules += player.pauses_before_a_write()
     broken = judge(player, oracle, schedules)
 
     assert schedules
     assert not broken, json.dumps(broken, indent=1)
 
 
-def test_random_schedules(player: Player, oracle: Oracle, share: int, request: pytest.FixtureRequest) -> None:
+def random_schedules(player: Player, oracle: Oracle, share: int | None) -> None:
     """Two to four runners of any commands, and up to four switches; and each schedule that ever failed."""
     failed = [each for each in map(parse, FAILED) if each.mode == player.mode]
-    full = _is_full(request.config)
-    seeds = SEEDS[share::SHARES] if full else [MODES.index(player.mode)]
-    broken = judge(player, oracle, [*(failed if share == 0 else []), *(drawn(seed, [player.mode]) for seed in seeds)])
+    seeds = [MODES.index(player.mode)] if share is None else SEEDS[share::SHARES]
+    broken = judge(player, oracle, [*([] if share else failed), *(drawn(seed, [player.mode]) for seed in seeds)])
 
     assert not broken, json.dumps(broken, indent=1)
 
 
-def test_requests_without_a_switch_commute(player: Player, request: pytest.FixtureRequest) -> None:
+def requests_without_a_switch_commute(player: Player, _: Oracle, share: int | None) -> None:
     """They change nothing, so it does not matter when they are sent."""
-    starts = STARTS if _is_full(request.config) else STARTS[:1]
+    starts = STARTS[:1] if share is None else STARTS
     for start, command in itertools.product(starts, COMMANDS):
         free = [row for row in own(player.alone(command, start).rows, 0) if not is_counted(row)]
         assert [row for row in free if row["mutating"]] == []
         assert free, command
 
 
-def test_a_failed_request_of_the_client_is_found(player: Player) -> None:
+def a_failed_request_of_the_client_is_found(player: Player, _: Oracle, __: int | None) -> None:
     """The client has sent requests, and the oracle names one that failed."""
     played = player.alone("apply-3")
     mine = [row for row in played.rows if client.is_own(row)]
@@ -102,6 +94,33 @@ def test_a_failed_request_of_the_client_is_found(player: Player) -> None:
     assert {row["status"] for row in mine} == {200}
     assert answers(played) == []
     assert len(answers(replace(played, rows=failed))) == 1
+
+
+PARTS = (
+    one_switch,
+    random_schedules,
+    requests_without_a_switch_commute,
+    a_failed_request_of_the_client_is_found,
+)
+SHARED = (one_switch, random_schedules)
+Part = Callable[[Player, Oracle, int | None], None]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """With `--laws full` each part is a test, or several."""
+    if "parts" not in metafunc.fixturenames:
+        return
+    some: list[tuple[tuple[Part, ...], int | None]] = [(PARTS, None)]
+    full = [((part,), share) for part in PARTS for share in range(SHARES if part in SHARED else 1)]
+    chosen = full if metafunc.config.getoption("--laws") == "full" else some
+    names = [f"{parts[0].__name__}-{share}" if len(parts) == 1 else "some" for parts, share in chosen]
+    metafunc.parametrize(("parts", "share"), chosen, ids=names)
+
+
+def test_schedules(player: Player, oracle: Oracle, parts: Sequence[Part], share: int | None) -> None:
+    """Several runs at once have the result of some of them, one after the other."""
+    for part in parts:
+        part(player, oracle, share)
 
 
 def test_a_schedule_is_its_text() -> None:

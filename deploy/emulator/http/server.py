@@ -120,15 +120,18 @@ class _Listener(uvicorn.Server):
 
 
 async def _hang_up(servers: list[_Listener]) -> None:
-    """Abort idle connections: an orderly TLS shutdown waits half a minute for clients that do not answer it."""
+    """Abort idle connections: an orderly TLS shutdown waits half a minute for clients that do not answer it.
+
+    asyncio does not report the end of a connection whose TLS shutdown had begun, so the wait for that is short.
+    """
     for server in servers:
         for connection in list(server.server_state.connections):
             connection.transport.abort()
-    await _until(lambda: not any(server.server_state.connections for server in servers))
+    await _until(lambda: not any(server.server_state.connections for server in servers), 0.1)
 
 
-async def _until(done: Callable[[], bool]) -> None:
-    for _ in range(200):
+async def _until(done: Callable[[], bool], seconds: float = 2.0) -> None:
+    for _ in range(round(seconds * 100)):
         if done():
             return
         await asyncio.sleep(0.01)
