@@ -236,7 +236,7 @@ def _gate(source: Source, rollout: Rollout) -> Problems:
     baked += [(("rollout", "mirror_traffic"), rollout.bake)] if rollout.mirror_traffic else []
     for where, bake in baked:
         if bake < MIN_BAKE:
-            cause = f"The bake is {bake / 60:g} minutes, and a gate needs 10: Azure's metrics arrive minutes later."
+            cause = f"The bake is {bake / 60:g} min, and a gate needs 10 min: Azure's metrics arrive minutes later."
             yield problem(source, where, "AML129", cause, "Set `rollout: {bake: 10m}` or more, or remove the gate.")
 
 

@@ -274,6 +274,37 @@ PIPELINE_CASES = [
         "rollout: {stages: [10, 10, 100]}",
         "1:19 AML129 The stages of a rollout must be ascending, and the last must be 100.",
     ),
+    (
+        "rollout: {stages: [{traffic: 10}, 10, 100]}",
+        "1:19 AML129 The stages of a rollout must be ascending, and the last must be 100.",
+    ),
+    (
+        "rollout: {stages: [10, {traffic: 100, pause: true}]}",
+        "1:24 AML129 The last stage has all traffic, so a run cannot pause at it.",
+    ),
+    ("rollout: {stages: [10, {pause: true}]}", "1:24 AML121 rollout.stages.1.traffic is missing."),
+    ("rollout: {mirror_traffic: 51}", "1:27 AML122 rollout.mirror_traffic is 51; it must be at most 50."),
+    (
+        "rollout: {gate: {}}",
+        "1:17 AML129 rollout.gate has no stage to judge: all traffic moves at once.",
+    ),
+    (
+        "rollout: {gate: {}, stages: [10, 100], strategy: in_place}",
+        "1:17 AML129 rollout.gate compares two deployments, and with strategy in_place there is one.",
+    ),
+    (
+        "rollout: {gate: {}, stages: [10, 100], bake: 9m}",
+        "1:30 AML129 The bake is 9 min, and a gate needs 10 min: Azure's metrics arrive minutes later.",
+    ),
+    (
+        "rollout: {gate: {}, stages: [10, {traffic: 50, bake: 1m}, 100], bake: 10m}",
+        "1:34 AML129 The bake is 1 min, and a gate needs 10 min: Azure's metrics arrive minutes later.",
+    ),
+    (
+        "rollout: {gate: {error_rate: {min_increase: 5 percent}}}",
+        "1:45 AML122 rollout.gate.error_rate.min_increase is not a percentage.",
+    ),
+    ("rollout: {gate: {rate: often}}", "1:24 AML122 rollout.gate.rate is not a rate."),
     ("rollout: {stages: [0, 100]}", "1:20 AML122 rollout.stages.0 is 0; it must be at least 1."),
     ("rollout: {stages: []}", "1:19 AML122 rollout.stages is a list; it must be at least 1 long."),
     (

@@ -68,3 +68,36 @@ def test_tags_that_cannot_be_read_count_for_nothing(tags: dict[str, str]) -> Non
     body = endpoint(tags)
     history.live(body), history.failed(body), history.rolled_back(body)
     assert history.live(endpoint({LIVE_TAG: "blue=r1 @ =x@y blue=r2@never"})) == ()
+
+
+@given(SLOTS, RELEASES, st.integers(1, 99), st.booleans(), st.integers(0, 10_000))
+def test_a_stage_is_read_again(slot: str, release: str, percent: int, paused: bool, minutes: int) -> None:
+    """With the time of the first stage of the same release; not if the traffic is another."""
+    body = endpoint(history.after_live(endpoint({}), "old", "r", NOW))
+    body["properties"] = {"traffic": {slot: percent}}
+    first = history.after_stage(body, slot, release, percent, NOW, is_paused=False)
+    later = NOW + timedelta(minutes=minutes)
+    body["tags"] = first
+    body["tags"] = history.after_stage(body, slot, release, percent, later, is_paused=paused)
+
+    assert history.stage(body) == history.Stage(slot, release, NOW, percent, later, paused)
+    assert history.live(body) == (Record("old", "r", NOW),)
+    assert history.stage({**body, "properties": {"traffic": {slot: percent + 1}}}) is None
+    assert len(body["tags"][history.STAGE_TAG]) <= 256
+
+
+@given(SLOTS, RELEASES)
+def test_the_end_of_a_rollout_removes_its_stage(slot: str, release: str) -> None:
+    """All traffic, a rescue and a rollback end it."""
+    body = endpoint({history.STAGE_TAG: f"{slot}={release}@2026-11-29T13:00:00Z 10 2026-11-29T13:00:00Z"})
+    ends = [
+        history.after_live(body, slot, release, NOW),
+        history.after_rescue(body, slot, release, NOW),
+        history.after_rollback(body, "old", "r", release, NOW, "jo"),
+    ]
+    assert all(history.STAGE_TAG not in tags for tags in ends)
+
+
+@given(st.text(max_size=60))
+def test_a_text_that_is_no_stage_counts_for_nothing(text: str) -> None:
+    history.stage({**endpoint({history.STAGE_TAG: text}), "properties": {"traffic": {"green": 10}}})
