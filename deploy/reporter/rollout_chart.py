@@ -214,8 +214,9 @@ def _marks(axis: _Axis, marks: Sequence[tuple[float, str]]) -> Iterator[str]:
     room, because the table below the chart has it.
     """
     ends = [0.0, 0.0]
+    labels = []
     for seconds, label in marks:
-        x, size = axis.x(seconds), 7 * len(label)
+        x, size = axis.x(seconds), 7 * len(label) + 6
         is_right = x + size > _WIDTH
         start = x - size if is_right else x
         row = next((n for n, end in enumerate(ends) if start >= end), None)
@@ -223,7 +224,8 @@ def _marks(axis: _Axis, marks: Sequence[tuple[float, str]]) -> Iterator[str]:
         yield f'<path class="mark" d="M{x:.1f} {y - 9} V{_BOTTOM}"></path>'
         if row is not None:
             ends[row] = start + size
-            yield _text(x - 3 if is_right else x + 3, y, label, anchor="end" if is_right else "start")
+            labels.append(_text(x - 3 if is_right else x + 3, y, label, anchor="end" if is_right else "start"))
+    yield from labels  # above all lines
 
 
 def _line(which: str, points: Sequence[Point], axis: _Axis, top: float) -> Iterator[str]:

@@ -153,11 +153,9 @@ def test_the_page_draws_a_rollout(answer):
 
 def test_stage_labels_do_not_overlap():
     """Each stage has its vertical line; a label without room is left out, as the table below has it."""
-    begins = [0, 1, 2, 3, 100]
-    gates = tuple(
-        rollouts.gate(rollouts.minutes(200), percent=n + 1, since=rollouts.BEGAN + 60 * at)
-        for n, at in enumerate(begins)
-    )
+    begins, seen = [0, 1, 2, 3, 100], rollouts.minutes(200)
+    stages = [(n + 1, rollouts.BEGAN + 60 * at) for n, at in enumerate(begins)]
+    gates = tuple(rollouts.gate(seen, percent=percent, since=since) for percent, since in stages)
     found = only(Report("dev", "f", gates))
     assert found.charts[0].count('class="mark"') == len(found.gates) == len(begins)
     assert re.findall(r">(\d) %<", found.charts[0]) == ["1", "2", "5"]
