@@ -92,6 +92,7 @@ def test_a_line_has_a_limited_number_of_points(number):
         points = [point for part in line(svg, which) for point in part]
         assert len(points) <= POINTS
         assert number == 1 or len(points) >= min(number, POINTS) // 2
+        assert number == 1 or points[-1][0] - points[0][0] >= 306 * (1 - 2 / min(number, POINTS // 2))
         assert {y for _, y in points} <= {round(184 - 118 * share, 1)}
 
 
@@ -104,6 +105,25 @@ def test_the_height_of_a_point_is_its_value():
     assert line(latency, "new") == [[(120.5, 125.0), (273.5, 125.0)]]
     ahead = [{**minutes[0], "new": [20, 40, 50.0]}]
     assert "green (new) at most 100." in only(judged(ahead)).charts[0]
+
+
+def test_the_minutes_of_all_gates_are_joined():
+    """The last gate has all, but those of Azure's metrics only if it could read them."""
+    live, new = [20, 1, 100.0], [20, 0, 50.0]
+    all_read = (rollouts.gate([minute(0, live, new)]), rollouts.gate([minute(n, live, new) for n in range(3)]))
+    not_read = (rollouts.gate([minute(n, live, new) for n in range(2)]), rollouts.gate([minute(2, live, new)]))
+    for gates in (all_read, not_read):
+        assert [len(part) for part in line(only(Report("dev", "f", gates)).charts[0], "live")] == [3]
+
+
+def test_the_latency_of_joined_minutes_is_their_weighted_mean():
+    """Minutes whose latency is not known do not count."""
+    pairs = ([10, 0, 40.0], [30, 0, 60.0]), ([10, 0, 50.0], [90, 0, None])
+    samples = [pairs[0][n % 2] if n < POINTS else pairs[1][n % 2] for n in range(2 * POINTS)]
+    (_, latency) = only(judged([minute(n, live, [0, 0, None]) for n, live in enumerate(samples)])).charts
+    (points,) = line(latency, "live")
+    heights = [y for _, y in points]
+    assert heights == [round(184 - 118 * 55 / 100, 1)] * (POINTS // 2) + [184 - 118 / 2] * (POINTS // 2)
 
 
 def test_a_long_time_without_requests_is_a_gap():
@@ -172,6 +192,14 @@ def test_two_endpoints_have_charts_of_their_own():
     assert [each.address for each in rollout_charts(outcomes)] == ["gate/mip/x", "gate/cxr/x"]
     (found,) = rollout_charts([rollouts.gate([])])
     assert (found.charts, found.caption) == ([], "No requests were seen.")
+
+
+def test_characters_that_xml_does_not_allow_are_replaced():
+    """And terminal colours are removed."""
+    (svg, _) = only(judged(rollouts.minutes(5), live="a\ufffe\udc80\x00b", new="\x1b[31mred")).charts
+    assert ">a��␀b (live)<" in svg
+    assert ">red (new)<" in svg
+    parsed(svg)
 
 
 def test_names_are_escaped_and_secrets_hidden():
