@@ -1,7 +1,7 @@
 """A rollout as two line charts: error rate and P95 latency of both deployments over time, as SVG for the report. Pure.
 
-The SVG has no script, id or link. Its colours are in templates/page.css; without colour, the dashes tell the lines
-apart. The page shows the figures and the answers of the gates as text, too.
+The SVG has no script, id or link. Its colours are in templates/page.css; without colour, the lines differ by their
+dashes. The page shows the figures and the answers of the gates as text, too.
 """
 
 from __future__ import annotations
