@@ -18,6 +18,7 @@ from deploy.domain.report import Outcome, Report, State
 from deploy.redact import redact_secrets
 from deploy.reporter.overview import endpoint_traffic, report_facts, report_title
 from deploy.reporter.problems import diagnosis_lines
+from deploy.reporter.rollout_chart import RolloutChart, rollout_charts
 from deploy.reporter.status_rows import EndpointRow
 from deploy.reporter.timeline import timeline_bars
 from deploy.reporter.wording import (
@@ -64,6 +65,7 @@ def report_html(report: Report, plan: Plan | None = None, rows: Sequence[Endpoin
         failures=[step for step in steps if step["error"]],
         figures=[step for step in steps if step["pictures"]],
         quota=[_quota(body) for body in plan.quota] if plan else [],
+        rollouts=[_rollout(each) for each in rollout_charts(report.outcomes)],
         timeline=timeline_bars(report.outcomes),
         steps=[step for step in steps if not step["rescue"]],
         rescue_title=RESCUE,
@@ -128,6 +130,12 @@ def _step(outcome: Outcome, why: str) -> dict[str, Any]:
         ],
         "files": [_file(name, content) for name, content in sorted(evidence.files.items()) if name not in pictures],
     }
+
+
+def _rollout(chart: RolloutChart) -> dict[str, Any]:
+    from markupsafe import Markup
+
+    return {**vars(chart), "charts": [Markup(svg) for svg in chart.charts]}  # noqa: S704 the module escapes its texts
 
 
 def _error(outcome: Outcome) -> dict[str, Any]:

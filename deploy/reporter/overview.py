@@ -42,8 +42,7 @@ class EndpointTraffic:
 
 def report_title(report: Report) -> str:
     """`apply local: done`."""
-    result = "interrupted" if report.stopped else "done" if report.ok else "failed"
-    return f"{report.command or 'Report for'} {report.environment}: {result}"
+    return f"{report.command or 'Report for'} {report.environment}: {report.state}"
 
 
 def report_facts(report: Report, plan: Plan | None = None) -> list[tuple[str, str]]:

@@ -15,6 +15,7 @@ from deploy.reporter.cost import cost_json, hourly_words, running_cost
 from deploy.reporter.layout import Layout, Span, Style, cells
 from deploy.reporter.origin import origin_json, origin_words
 from deploy.reporter.status_rows import EndpointRow, SlotRow, StageRow
+from deploy.reporter.wording import deployment_words
 from deploy.text import count
 
 _SUCCEEDED, _IN_PROGRESS = "Succeeded", ("Creating", "Updating", "Deleting", "Scaling")
@@ -115,8 +116,16 @@ def _endpoint(layout: Layout, row: EndpointRow) -> list[str]:
     if row.stage:
         words = "; ".join(stage_words(row.stage))
         lines += layout.line(words, Style.BAD if row.stage.is_worse else Style.YELLOW, indent=2, hang=4)
+    lines += _stage_figures(layout, row)
     lines += layout.line(row.orphan, Style.YELLOW, indent=2, hang=4) if row.orphan else []
     return lines + layout.line(row.scoring_uri, Style.DIM, indent=2) + _slots(layout, row.slots)
+
+
+def _stage_figures(layout: Layout, row: EndpointRow) -> list[str]:
+    found = stage_figures(row)
+    column = 6 + max((cells(layout.clean(name)) for name, _ in found), default=0)
+    lead = ("    ", Style.PLAIN)
+    return [line for name, words in found for line in layout.row(lead, name, words, Style.DIM, column=column)]
 
 
 def stage_words(stage: StageRow) -> list[str]:
@@ -126,6 +135,17 @@ def stage_words(stage: StageRow) -> list[str]:
     words = [f"rollout of {stage.slot}: {share}" + (f" since {leases.local_and_utc(since)}" if since else "")]
     words += ["paused: apply continues it, rollback ends it"] if stage.paused else []
     return words + ([f"gate: {stage.answer}"] if stage.answer else [])
+
+
+def stage_figures(row: EndpointRow) -> list[tuple[str, str]]:
+    """(deployment, `0.4 % errors of 3,610 requests, p95 610 ms`) of the live and the new deployment since the rollout
+    began; empty without a gate.
+    """
+    stage = row.stage
+    if stage is None or not stage.figures:
+        return []
+    live = next((slot.name for slot in row.slots if slot.live), "live")
+    return [(live, deployment_words(stage.figures, "live")), (stage.slot, deployment_words(stage.figures, "new"))]
 
 
 def paused_notes(environment: str, rows: Sequence[EndpointRow], keys: Collection[str]) -> list[str]:

@@ -22,6 +22,7 @@ from deploy.reporter.status import (
     lease_expiry,
     lock_words,
     receives_traffic,
+    stage_figures,
     stage_words,
     state_style,
     status_summary,
@@ -128,6 +129,7 @@ def _facts(row: EndpointRow) -> list[tuple[str, str]]:
         ("Lease", lease),
         ("Cost", (hourly_words(row.cost) or cost_words(row.cost)) if row.cost else ""),
     ]
+    facts += [(f"{name} since the rollout began", words) for name, words in stage_figures(row)]
     return [(label, value) for label, value in facts if value]
 
 

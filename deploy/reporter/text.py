@@ -54,6 +54,8 @@ STATE_SYMBOLS = {
     State.INTERRUPTED: ("!", Style.YELLOW),
     State.SUPERSEDED: ("↪", Style.YELLOW),
 }
+_JUDGING = (Verb.PROBE, Verb.GATE)
+"""Steps whose results are part of every report."""
 _ADDRESS = 11
 """Column where addresses start: a margin of two, the symbol, a space, the longest verb, a space."""
 _IN_FULL = 12
@@ -105,8 +107,8 @@ def report_text(
 ) -> str:
     """The report for a terminal. `plan`: adds the reason of each step.
 
-    If a step failed: the outcome of each step and the full errors. Otherwise only probe results and the reason of a
-    fallback, because the progress has listed the steps.
+    If a step failed: the outcome of each step and the full errors. Otherwise only results of probes and gates, and the
+    reason of a fallback, because the progress has listed the steps.
     """
     layout = Layout(width, colour, ascii)
     shown = [(o, why) for o, why in zip(report.outcomes, reasons(report, plan), strict=True) if _is_shown(o, report)]
@@ -124,7 +126,7 @@ def report_text(
 
 
 def _is_shown(outcome: Outcome, report: Report) -> bool:
-    return not report.ok or (outcome.verb is Verb.PROBE and outcome.attempts > 0) or outcome.error is not None
+    return not report.ok or (outcome.verb in _JUDGING and outcome.attempts > 0) or outcome.error is not None
 
 
 def join_blocks(blocks: Iterable[Sequence[str]]) -> str:

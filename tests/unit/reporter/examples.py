@@ -12,6 +12,7 @@ from deploy.domain.plan import Plan, Step, Verb
 from deploy.domain.report import Evidence, Outcome, Report, State
 from deploy.domain.spec import Retry
 from deploy.reporter import EndpointRow, SlotRow
+from deploy.reporter.status_rows import StageRow
 from tests.addresses import addr
 
 few = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -195,13 +196,22 @@ REPORTS = st.builds(
     st.integers(0, 9000),
     st.floats(0, 9e5),
     cost=st.none() | COSTS,
+    paused=st.lists(WORDS, max_size=7).map(tuple),
 )
 AZURE_STATES = st.sampled_from(["Succeeded", "Failed"])
 SLOT_ROWS = st.builds(
     SlotRow, WORDS, st.booleans(), st.integers(0, 100), WORDS, WORDS, st.integers(0, 50), AZURE_STATES
 )
+FIGURES = st.fixed_dictionaries(
+    {f"{name} {which}": st.integers(0, 10**9) for name in ("requests", "errors") for which in ("live", "new")},
+    optional=dict.fromkeys(("p95 live", "p95 new"), st.none() | st.floats(0, 1e6)),
+)
+STAGE_ROWS = st.builds(
+    StageRow, WORDS, WORDS, st.integers(0, 100), WORDS, WORDS, st.booleans(), SENTENCES, st.just({}) | FIGURES,
+    st.booleans(),
+)  # fmt: skip
 ENDPOINT_ROWS = st.builds(
     EndpointRow, WORDS, WORDS, st.sampled_from(["Succeeded", "absent"]), WORDS, WORDS,
     st.lists(SLOT_ROWS, max_size=3).map(tuple), st.none() | WORDS, st.none() | st.floats(-200, 200),
-    cost=st.none() | COSTS,
+    cost=st.none() | COSTS, stage=st.none() | STAGE_ROWS,
 )  # fmt: skip

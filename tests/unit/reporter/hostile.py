@@ -14,8 +14,10 @@ from deploy.domain.provenance import Provenance
 from deploy.domain.report import Evidence, Outcome, Report, State
 from deploy.errors import CloudError
 from deploy.reporter import EndpointRow, EnvironmentStatus, SlotRow, report_html, status_html
+from deploy.reporter.status_rows import StageRow
 
 from . import examples as g
+from . import rollouts
 
 NOW = datetime(2026, 11, 30, 8, tzinfo=UTC)
 SCRIPT = "<script>alert(1)</script>"
@@ -43,6 +45,7 @@ def report() -> tuple[Report, Plan]:
         Outcome(where[0], Verb.CHECK, State.DONE, 1, 0.4, None, evidence),
         Outcome(where[1], Verb.CREATE, State.FAILED, 3, 1e6, error, evidence),
         Outcome(where[2], Verb.PROBE, State.FAILED, 1, 1.0, finding, evidence),
+        rollouts.gate(rollouts.minutes(300), live=WORD, new=TEXT, key=WORD, sentence=TEXT, answer=TEXT),
         Outcome(where[3], Verb.SHIFT, State.RESCUED, 1, 1.0, rescue=True),
     ]
     made = Provenance("0" * 40, True, f"https://github.com/{'o' * 300}", TEXT, NOW)
@@ -57,8 +60,9 @@ def row() -> EndpointRow:
     slot = SlotRow(WORD, True, 100, WORD, WORD, 99, WORD, "2026-11-30T07:00:00Z", 1.0, None, True,
                    Provenance("0" * 40, True, f"https://github.com/{'o' * 300}", TEXT, NOW))  # fmt: skip
     lock = LockRecord(WORD, WORD, TEXT, TEXT, TEXT, TEXT, TEXT, TEXT, 1)
+    stage = StageRow(WORD, WORD, 10, TEXT, TEXT, True, TEXT, rollouts.FIGURES)
     return EndpointRow(TEXT, WORD, WORD, f"https://{WORD}", TEXT, (slot, replace(slot, name=TEXT)),
-                       "2026-11-30T09:12:00Z", 1.2, TEXT, TEXT, TEXT, None, lock, cost=COST)  # fmt: skip
+                       "2026-11-30T09:12:00Z", 1.2, TEXT, TEXT, TEXT, None, lock, cost=COST, stage=stage)  # fmt: skip
 
 
 def report_page() -> str:
