@@ -123,7 +123,9 @@ def decide(
         missing.append(f"{requests:,} of {rules.min_requests:,} requests in this stage")
     if missing:
         return Decision(Answer.HOLD, f"{' and '.join(missing)}; {_errors(figures)}", figures)
-    return Decision(Answer.CONTINUE, f"{_errors(figures)}{_latency(figures)}: not worse, so continue", figures)
+    return Decision(
+        Answer.CONTINUE, f"{_errors(figures)}{_latency(figures)}: no evidence that it is worse, so continue", figures
+    )
 
 
 def _figures(evidence: Evidence, minutes: Sequence[Minute]) -> dict[str, float | int | None]:

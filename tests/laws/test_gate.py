@@ -94,7 +94,7 @@ def a_paused_rollout_continues_from_another_folder(rollout: Rollout) -> None:
     rollout.pass_minutes(15)
     row = commands.status(rollout.world.project, "law")[0]
     assert row.stage
-    assert row.stage.answer.endswith("not worse, so continue")
+    assert row.stage.answer.endswith("no evidence that it is worse, so continue")
     assert [slot.name for slot in row.slots if slot.live] == ["blue"]
 
     began = rollout.clock.ahead
