@@ -78,6 +78,13 @@ class Client:
             self.slots[answer.headers.get("azureml-model-deployment", "")] += 1
 
 
+def elsewhere(project: commands.Project, folder: Path) -> Path:
+    """A copy of the files of a project in another folder, with the same emulator: as on another machine."""
+    shutil.copytree(project.root, folder, ignore=shutil.ignore_patterns(".amldeploy"))
+    (folder / ".amldeploy").symlink_to(project.state)
+    return folder
+
+
 def endpoint(world: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """The body and the secrets of the only endpoint, read from the world's file."""
     with closing(sqlite3.connect(world, timeout=30)) as db:
@@ -97,6 +104,8 @@ class Rollout:
     noticed: list[str] = field(default_factory=list)
     """The notices of the last run."""
     on: Callable[[Event], None] = lambda _: None
+    _before: int = 0
+    """The number of the last request before the last run."""
 
     @property
     def state(self) -> Path:
@@ -113,6 +122,7 @@ class Rollout:
     def apply(self) -> commands.Result:
         self.events.clear()
         self.noticed.clear()
+        self._before = int((emulator.requests(self.state) or [{"number": 0}])[-1]["number"])
         ways: dict[str, Any] = {"approve": lambda *_: None, "emit": self._emit, "show": self.noticed.append}
         return commands.apply(self.world.project, "law", **ways)
 
@@ -139,10 +149,8 @@ class Rollout:
             self.clock.sleep(60)
 
     def moved(self, folder: Path) -> Rollout:
-        """The same files in another folder, without the state of the runs before: as on another machine."""
-        shutil.copytree(self.world.project.root, folder, ignore=shutil.ignore_patterns(".amldeploy"))
-        project = commands.Project(folder, self.clock)
-        (folder / ".amldeploy").symlink_to(self.state)  # the emulator
+        """The same rollout from another folder."""
+        project = commands.Project(elsewhere(self.world.project, folder), self.clock)
         return replace(self, world=replace(self.world, project=project), on=lambda _: None)
 
     def stop_when(self, reached: Callable[[], bool]) -> None:
@@ -168,6 +176,11 @@ class Rollout:
     def body(self) -> dict[str, Any]:
         """The endpoint now."""
         return endpoint(self.state / "world.sqlite")[0]
+
+    @property
+    def changes(self) -> list[str]:
+        """The operations of the last run that changed something, oldest first."""
+        return [str(row["operation"]) for row in emulator.requests(self.state, after=self._before) if row["mutating"]]
 
     @property
     def traffic(self) -> dict[str, int]:

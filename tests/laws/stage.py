@@ -187,9 +187,9 @@ class Victims:
         assert fine, f"{at_work}, at {at}: {killed=}, {status=}"
         return killed
 
-    def run_one(self, stage: Stage, at_work: str = "apply") -> int:
-        """Let a child run to its end; return its exit code."""
-        self._ask(f"{at_work} {stage.world.project.root}\n")
+    def run_one(self, root: Path, at_work: str = "apply") -> int:
+        """Let a child run to its end, in a project's folder; return its exit code."""
+        self._ask(f"{at_work} {root}\n")
         return os.waitstatus_to_exitcode(int(self._ask()))
 
     def _ask(self, line: str = "") -> str:

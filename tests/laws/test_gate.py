@@ -73,6 +73,10 @@ def _goes_back(rollout: Rollout, fault: dict[str, Any]) -> None:
     assert rollout.stage is None
     assert [str(o.address) for o in done.report.outcomes if o.state is State.RESCUED] == ["traffic/mip"]
     assert {slot.name for slot in done.endpoint_rows[0].slots} == {"blue", "green"}
+    assert rollout.changes[-1] == "OnlineEndpoints_CreateOrUpdate"
+    assert len(rollout.changes) - done.plan.summary["update"] <= 4, "a creation, a stage, and at most two to go back"
+    bad = sum(number for status, number in rollout.client.statuses.items() if status != 200)
+    assert bad < sum(rollout.client.statuses.values()) / 20
     (notice,) = rollout.noticed
     assert "a new release went back" in notice
     assert "All traffic is back on the live release" in notice

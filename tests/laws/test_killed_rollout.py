@@ -1,8 +1,11 @@
-"""A run that is killed at any request of a rollout with a gate: the next one continues at the same stage."""
+"""A rollout with a gate under kills, refusals and lost answers at any request: the next run continues, or begins again
+with all traffic on the live release.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +15,7 @@ from deploy import commands, emulator
 from deploy.domain import history
 from deploy.domain.plan import Verb
 from deploy.domain.traffic_shares import shares
-from tests.laws.rollouts import endpoint
+from tests.laws.rollouts import elsewhere, endpoint
 from tests.laws.stage import Stage, Victims
 
 SCALE = 600
@@ -23,6 +26,12 @@ ROLLOUT = {
 }
 SOME = (15, 40)
 """The requests at which the default run kills."""
+FAULTS = (
+    {"kind": "refuse", "status": 400, "code": "BadRequest"},
+    {"kind": "lose"},
+    {"kind": "refuse", "status": 503, "code": "ServiceUnavailable", "times": 40},
+)
+"""Each meets every third request, so that together they meet all with `--laws full`."""
 
 
 @pytest.fixture
@@ -41,12 +50,20 @@ def body(stage: Stage) -> dict[str, Any]:
     return endpoint(stage.state / "world.sqlite")[0]
 
 
-def test_the_next_run_continues(rollout: Stage, victims: Victims, request: pytest.FixtureRequest) -> None:
-    """Its plan has only the stages that are left, and it promotes the release."""
+def from_elsewhere(stage: Stage, folder: Path) -> Path:
+    """The folder of the next run."""
+    return elsewhere(stage.world.project, folder)
+
+
+def test_the_next_run_continues(
+    rollout: Stage, victims: Victims, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    """From another folder: its plan has only the stages that are left, and it promotes the release."""
     numbers = range(1, 10_000) if request.config.getoption("--laws") == "full" else SOME
     stages, killed = set(), 0
     for number in numbers:
         rollout.begin("2")
+        other = from_elsewhere(rollout, tmp_path / str(number))
         emulator.clock(rollout.state, scale=SCALE)
         if not victims.kill_one(rollout, {"number": number}):
             break
@@ -56,10 +73,38 @@ def test_the_next_run_continues(rollout: Stage, victims: Victims, request: pytes
         plan = commands.plan(rollout.world.project, "law")
         ahead = [step.body["after"].get("green", 0) for step in plan.steps if step.verb is Verb.SHIFT]
         assert ahead == [share for share in (10, 60, 100) if share > now], number
-        assert victims.run_one(rollout) == 0, number
+        assert victims.run_one(other) == 0, number
         assert shares(body(rollout)) == {"green": 100}, number
         assert history.stage(body(rollout)) is None, number
     assert killed
     assert rollout.broken == []
     if len(numbers) > len(SOME):
         assert stages == {0, 10, 60, 100}
+
+
+def test_a_fault_leaves_one_whole_release(
+    rollout: Stage, victims: Victims, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    """Law 2 and 3: the run succeeds, or all traffic is on the live release; then the next run succeeds."""
+    full = request.config.getoption("--laws") == "full"
+    ends, met = set(), True
+    for number in range(1, 10_000) if full else SOME[-1:]:
+        if not met:
+            break
+        fault = {**FAULTS[number % len(FAULTS)], "number": number}
+        rollout.begin("2")
+        other = from_elsewhere(rollout, tmp_path / str(number))
+        emulator.clock(rollout.state, scale=SCALE)
+        rollout.order(fault)
+        end = victims.run_one(rollout.world.project.root)
+        met = any("fault" in row["note"] for row in emulator.requests(rollout.state))
+        rollout.order()
+        ends.add(end)
+        wanted = {"green": 100} if end == 0 else {"blue": 100}
+        assert shares(body(rollout)) == wanted, (fault, end)
+        assert end in (0, 4, 5, 7), fault
+        assert victims.run_one(other) == 0, fault
+        assert shares(body(rollout)) == {"green": 100}, fault
+        assert history.stage(body(rollout)) is None, fault
+    assert rollout.broken == []
+    assert not full or ends >= {0, 5}

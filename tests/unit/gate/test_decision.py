@@ -32,7 +32,8 @@ def test_no_difference_continues() -> None:
 
     assert decision.answer is Answer.CONTINUE
     assert decision.sentence == (
-        "new 0 % errors of 600 requests, live 0.3 % of 4,500; p95 500 ms against 500 ms: no evidence that it is worse, so continue"
+        "new 0 % errors of 600 requests, live 0.3 % of 4,500; p95 500 ms against 500 ms: "
+        "no evidence that it is worse, so continue"
     )
 
 

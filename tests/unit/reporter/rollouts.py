@@ -14,7 +14,10 @@ from tests.addresses import addr
 
 BEGAN = 1_796_025_600
 """2026-11-30 08:00 UTC, in seconds since 1970."""
-SENTENCE = "new 0.4 % errors of 361 requests, live 0.4 % of 3,249; p95 640 ms against 610 ms: no evidence that it is worse, so continue"
+SENTENCE = (
+    "new 0.4 % errors of 361 requests, live 0.4 % of 3,249; p95 640 ms against 610 ms"
+    ": no evidence that it is worse, so continue"
+)
 FIGURES = {
     "requests live": 3249, "errors live": 13, "p95 live": 610.2,
     "requests new": 361, "errors new": 2, "p95 new": None,
