@@ -122,7 +122,7 @@ def _failed(what: str, failed: Sequence[cases.Failure], total: int, files: Mappi
     cause = f"{len(names)} of {count(total, 'case')} failed: {listed}{more}"
     cure = "Look at cases.json in the report's folder"
     if not below:
-        cure = "Compare both with amldeploy probe --compare; to accept it, raise `margin` or `max_slowdown`"
+        cure = "Compare both with `amldeploy probe --compare`; to accept it, raise `margin` or `max_slowdown`"
     error = CloudError(what, cause, cure, code="AML386" if below else "AML387")
     error.attached.update(files)
     return error

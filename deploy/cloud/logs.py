@@ -37,7 +37,8 @@ def examine(cloud: Cloud, error: CloudError, document: Mapping[str, Json]) -> No
 
 def name_command(error: CloudError, environment: str, key: str, slot: str) -> None:
     """Complete `amldeploy logs` in the cure: without the slot it shows the live deployment, not the one that failed."""
-    error.cure = error.cure.replace("`amldeploy logs`", f"`amldeploy logs -e {environment} {key} --slot {slot}`")
+    cure = error.cure.replace("`amldeploy logs`", f"`amldeploy logs -e {environment} {key} --slot {slot}`")
+    error.cure = cure.replace("`amldeploy probe --compare`", f"`amldeploy probe -e {environment} {key} --compare`")
 
 
 def stage(cloud: Cloud, endpoint: str, name: str) -> str:

@@ -167,7 +167,7 @@ class _Watch:
         parts = [sentence]
         parts += [f"Azure's metrics could not be read: {self.unread}"] if self.unread else []
         parts += [f"the last request that failed: {self.own.last_error}"] if self.own.last_error else []
-        cure = "Read amldeploy logs of the new deployment, fix the release, and apply again"
+        cure = "Read `amldeploy logs`, fix the release, and apply again"
         error = CloudError(self.what, "; ".join(parts), cure, code="AML388")
         error.data = self.data()
         error.attached["gate.json"] = json.dumps(error.data, indent=1).encode()
