@@ -32,6 +32,7 @@ def remaining_plan(saved_plan: Plan, fresh: Plan, existing: Collection[str] = ()
         return fresh
     if other := _other_target(saved_plan, fresh.target, fresh.sealed):
         raise _stale(other)
+    fresh = _until_pause(saved_plan, fresh)
     pruned = {str(each["address"]): str(each["name"]) for each in saved_plan.orphans if each["pruned"]}
     still = {str(each["address"]) for each in fresh.orphans if each["pruned"]}
     unexpected = [
@@ -51,6 +52,17 @@ def remaining_plan(saved_plan: Plan, fresh: Plan, existing: Collection[str] = ()
     ]
     fallback_steps = [s for s in fresh.fallback if s.endpoint in {step.endpoint for step in saved_plan.fallback}]
     return replace(fresh, rescue=tuple(kept), fallback=tuple(fallback_steps))
+
+
+def _until_pause(saved_plan: Plan, fresh: Plan) -> Plan:
+    """The fresh plan without what comes after a pause that the saved plan has reached: that was not approved."""
+    reached = {
+        step.endpoint
+        for step in saved_plan.steps
+        if (step.body.get("record") or {}).get("paused") and steps.is_in_effect(step, fresh.world)
+    }
+    kept, back = (tuple(s for s in each if s.endpoint not in reached) for each in (fresh.steps, fresh.rescue))
+    return replace(fresh, steps=kept, rescue=back)
 
 
 def rest_of(approved: Plan, fresh: Plan, command: str) -> Plan:

@@ -119,12 +119,13 @@ class Rollout:
         pipeline = {**PIPELINE, "rollout": {**PIPELINE["rollout"], **rollout}}  # type: ignore[dict-item]
         (self.world.project.root / "templates" / "plain" / "pipeline.yml").write_text(yaml.safe_dump(pipeline))
 
-    def apply(self) -> commands.Result:
+    def apply(self, **more: Any) -> commands.Result:
         self.events.clear()
         self.noticed.clear()
         self._before = int((emulator.requests(self.state) or [{"number": 0}])[-1]["number"])
         ways: dict[str, Any] = {"approve": lambda *_: None, "emit": self._emit, "show": self.noticed.append}
-        return commands.apply(self.world.project, "law", **ways)
+        name = None if "plan_file" in more else "law"
+        return commands.apply(self.world.project, name, **ways, **more)
 
     def rollback(self, **more: Any) -> commands.Result:
         ways: dict[str, Any] = {"every": True, "approve": lambda *_: None, "emit": lambda _: None, **more}

@@ -171,6 +171,17 @@ def a_release_that_fails_mirrored_requests_gets_no_traffic(rollout: Rollout) -> 
     assert not any(rollout.body["properties"]["mirrorTraffic"].values())
 
 
+def a_plan_file_ends_at_its_pause(rollout: Rollout) -> None:
+    """Applied again, as when a job on GitHub is repeated, it does not go on: the next stages were not approved."""
+    rollout.want(2, **PAUSE)
+    plan = commands.plan(rollout.world.project, "law")
+    assert rollout.apply(plan_file=plan).report.state == "paused"
+    again = rollout.apply(plan_file=plan)
+
+    assert (again.exit, again.plan.steps) == (0, ())
+    assert rollout.traffic == {"blue": 50, "green": 50}
+
+
 def rollback_ends_a_mirror(rollout: Rollout) -> None:
     """Of a run that was stopped before the first stage: traffic stays on the live release, not the one before it."""
     rollout.want(2, gate=None, bake="0s")
@@ -263,6 +274,7 @@ OTHERS = (
     rollback_ends_a_paused_rollout,
     another_release_during_a_pause_begins_at_the_first_stage,
     requests_are_mirrored_before_the_first_stage,
+    a_plan_file_ends_at_its_pause,
     rollback_ends_a_mirror,
     a_stopped_rollout_continues_at_its_stage,
     a_rollback_takes_the_rollout_over,
