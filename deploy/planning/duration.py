@@ -51,7 +51,7 @@ def of_step(step: Step, figures: Figures) -> float:
     if step.verb in (Verb.CHECK, Verb.PROBE):
         return figures[step.verb.value]
     if step.verb is Verb.GATE:
-        return float(step.body.get("bake") or 0.0)
+        return float(step.body.get("bake") or 0.0) + figures["check"]
     if "adopted" in step.body and step.kind in ("endpoint", "deployment"):
         return figures["tags"]
     return figures[_OPERATIONS.get((step.kind, step.verb), "request")]

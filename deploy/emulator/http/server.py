@@ -122,7 +122,7 @@ class _Listener(uvicorn.Server):
 async def _hang_up(servers: list[_Listener]) -> None:
     """Abort idle connections: an orderly TLS shutdown waits half a minute for clients that do not answer it.
 
-    asyncio does not report the end of a connection whose TLS shutdown had begun, so the wait for that is short.
+    asyncio does not report the end of a connection with a TLS shutdown that had started, so the wait for that is short.
     """
     for server in servers:
         for connection in list(server.server_state.connections):
