@@ -19,7 +19,7 @@ from tests.interleaving.oracle import Oracle, answers
 from tests.interleaving.player import Player, is_counted, open_player, own
 from tests.interleaving.schedules import COMMANDS, MODES, STARTS, Schedule, drawn, parse, spread
 
-SOME = {"blob": 4, "arm": 1, "off": 2}
+SOME = {"blob": 3, "arm": 1, "off": 1}
 """How many schedules with one switch the default run plays in each mode, in one test: its parts share what commands
 bring alone.
 """
