@@ -29,7 +29,7 @@ SOME = (40,)
 FAULTS = (
     {"kind": "refuse", "status": 400, "code": "BadRequest"},
     {"kind": "lose"},
-    {"kind": "refuse", "status": 503, "code": "ServiceUnavailable", "times": 40},
+    {"kind": "refuse", "status": 503, "code": "ServiceUnavailable", "times": 3},
 )
 """Each meets every third request, so that together they meet all with `--laws full`."""
 

@@ -14,6 +14,7 @@ from typing import Any
 from azure.ai.ml import MLClient  # noqa: F401 - imported so that every child has it
 
 from deploy import commands
+from deploy.errors import DeployError
 
 
 def apply(root: str, *, prune: bool = False) -> int:
@@ -33,6 +34,14 @@ def renew(root: str, *, in_place: bool) -> int:
 
 
 def asked(line: str) -> int:
+    """The exit code of a command, also if it ends with an error before its plan runs."""
+    try:
+        return _run(line)
+    except DeployError as error:
+        return int(error.exit)
+
+
+def _run(line: str) -> int:
     word, _, root = line.partition(" ")
     if word == "rollback":
         return rollback(root)
