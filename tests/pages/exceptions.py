@@ -51,6 +51,7 @@ EXEMPT = (
     Exempt(
         "docs/cases.md", r"probe -e dev", "needs cases and a second deployment; tests/laws/test_cases.py runs it", True
     ),
+    Exempt("docs/cases.md", r"benchmarks/", "takes minutes", block=True),
     Exempt("docs/gate.md", r"rollback -e dev", "needs a rollout; tests/laws/test_gate.py runs it"),
     Exempt("docs/invoke.md", r"keys show -e prod mip$", TERMINAL),
 )
