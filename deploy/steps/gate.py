@@ -64,7 +64,7 @@ def permissions(spec: EndpointSpec, step: Step) -> tuple[str, Sequence[str]]:  #
 
 
 def run(cloud: Cloud, step: Step) -> Task[Evidence]:
-    what = f"judge {step.endpoint}/{step.address.name}"
+    what = f"promote {step.endpoint}/{step.address.name}"
     stage = _stage(cloud, step.body, what)
     watch = _Watch(cloud, step.body, stage, what)
     yield from watch.until_decided()
@@ -150,7 +150,7 @@ class _Watch:
         while (left := began + MINUTE - self.now) > 0:
             following = began + sent * MINUTE / most if most else began + MINUTE
             if self.now >= following:
-                self.own.send(self.now, self.what)
+                self.own.send(self.now, f"call {self.body['endpoint']}")
                 sent += 1
                 continue
             yield Wait(min(following - self.now, left), may_block=True, reason=reason)
