@@ -19,7 +19,7 @@ from tests.interleaving.oracle import Oracle, answers
 from tests.interleaving.player import Player, is_counted, open_player, own
 from tests.interleaving.schedules import COMMANDS, MODES, STARTS, Schedule, drawn, parse, spread
 
-SOME = {"blob": 3, "arm": 1, "off": 1}
+SOME = {"blob": 2, "arm": 1, "off": 1}
 """How many schedules with one switch the default run plays in each mode, in one test: its parts share what commands
 bring alone.
 """
@@ -68,9 +68,9 @@ def one_switch(player: Player, oracle: Oracle, share: int | None) -> None:
 
 
 def random_schedules(player: Player, oracle: Oracle, share: int | None) -> None:
-    """Two to four runners of any commands, and up to four switches; and each schedule that ever failed."""
+    """Two to four runners of any commands, and up to four switches; by default only each schedule that ever failed."""
     failed = [each for each in map(parse, FAILED) if each.mode == player.mode]
-    seeds = [MODES.index(player.mode)] if share is None else SEEDS[share::SHARES]
+    seeds = () if share is None else SEEDS[share::SHARES]
     broken = judge(player, oracle, [*([] if share else failed), *(drawn(seed, [player.mode]) for seed in seeds)])
 
     assert not broken, json.dumps(broken, indent=1)
