@@ -159,15 +159,9 @@ def apply(
         events=events,
         lock_timeout=lock_timeout,
     )
-    own = {"jobs": jobs, "plan_file": file, **flags}
-    with (
-        console.line_printer(on_stderr=output.is_machine_readable(output_format)) as show,
-        console.collected_notices() as warn,
-    ):
-        result = runner.run_with_progress(
-            invocation, lambda commands, common: commands.apply(**common, **own, show=show, warn=warn)
-        )
-    runner.finish(result, output_format, invocation)
+    runner.run_noticing_command(
+        invocation, output_format, lambda commands, common: commands.apply(**common, jobs=jobs, plan_file=file, **flags)
+    )
 
 
 def teardown(

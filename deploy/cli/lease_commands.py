@@ -140,14 +140,7 @@ def renew(
     """Replace endpoints before their leases end. Does nothing when no lease ends soon."""
     invocation = Invocation("renew", environment, endpoints or (), yes=yes, events=events, lock_timeout=lock_timeout)
     own = {"within": hours_of(within), "in_place": in_place, "jobs": jobs}
-    with (
-        console.line_printer(on_stderr=output.is_machine_readable(output_format)) as show,
-        console.collected_notices() as warn,
-    ):
-        result = runner.run_with_progress(
-            invocation, lambda commands, common: commands.renew(**common, **own, show=show, warn=warn)
-        )
-    runner.finish(result, output_format, invocation)
+    runner.run_noticing_command(invocation, output_format, lambda commands, common: commands.renew(**common, **own))
 
 
 def restore(

@@ -124,6 +124,20 @@ def run_plan_command(
     finish(run_with_progress(invocation, work), output_format, invocation)
 
 
+def run_noticing_command(
+    invocation: Invocation, output_format: str, work: Callable[[ModuleType, dict[str, Any]], Result]
+) -> None:
+    """The same for a command that can send notices: its arguments have `show` and `warn`, too."""
+    with (
+        console.line_printer(on_stderr=output.is_machine_readable(output_format)) as show,
+        console.collected_notices() as warn,
+    ):
+        result = run_with_progress(
+            invocation, lambda commands, common: work(commands, {**common, "show": show, "warn": warn})
+        )
+    finish(result, output_format, invocation)
+
+
 def finish(result: Result, output_format: str, invocation: Invocation) -> None:
     """Print the result of a plan and exit with its code, also when it cannot be printed."""
     from deploy import reporter

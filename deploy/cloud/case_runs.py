@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from deploy.cloud import endpoints, scoring
 from deploy.cloud.connect import Cloud
@@ -32,8 +31,7 @@ def _asked(
     doing = f"{what}, case {cases.case_name(named)}"
 
     def ask(request: bytes) -> tuple[int, bytes, float]:
-        limits: Any = {"timeout": float(probe["timeout"]), "limit": int(probe["max_answer_mb"]) << 20}
-        answer = scoring.score(cloud, endpoint, deployment, request, what=doing, **limits)
+        answer = scoring.score_probe(cloud, endpoint, deployment, request, probe, doing)
         if answer.status != int(probe["status"]) and (refused := scoring.refusal(answer, doing)):
             raise refused
         return answer.status, answer.body, answer.seconds

@@ -36,7 +36,9 @@ def examine(cloud: Cloud, error: CloudError, document: Mapping[str, Json]) -> No
 
 
 def name_command(error: CloudError, environment: str, key: str, slot: str) -> None:
-    """Complete `amldeploy logs` in the cure: without the slot it shows the live deployment, not the one that failed."""
+    """Complete the commands in the cure: without the slot, `amldeploy logs` shows the live deployment, not the one that
+    failed.
+    """
     cure = error.cure.replace("`amldeploy logs`", f"`amldeploy logs -e {environment} {key} --slot {slot}`")
     error.cure = cure.replace("`amldeploy probe --compare`", f"`amldeploy probe -e {environment} {key} --compare`")
 

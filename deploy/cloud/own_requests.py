@@ -13,12 +13,11 @@ from typing import NamedTuple
 from deploy import probes
 from deploy.cloud import case_runs, scoring
 from deploy.cloud.connect import Cloud
+from deploy.cloud.slot_metrics import minute_start
 from deploy.domain.arm import Json
 from deploy.errors import CloudError
 from deploy.gate import Latency, Minute, Sample
 from deploy.probes import cases, plausibility
-
-MINUTE = 60
 
 
 class Asked(NamedTuple):
@@ -53,7 +52,7 @@ class OwnRequests:
         else:
             live, new = (self._probe(slot, what) for slot in (self.live, self.new))
             pair = live, new
-        self._found.setdefault(int(now // MINUTE) * MINUTE, []).append(pair)
+        self._found.setdefault(minute_start(now), []).append(pair)
 
     def minutes(self) -> dict[int, Minute]:
         """Start of a minute -> what our requests in it brought."""
@@ -78,10 +77,8 @@ class OwnRequests:
         probe, folder = self.body["probe"], self.cloud.root / str(self.body["folder"])
         kind = probes.find(str(probe["type"]))
         try:
-            answer = scoring.score(
-                self.cloud, self.endpoint, slot, kind.request(probe, folder), timeout=float(probe["timeout"]),
-                limit=int(probe["max_answer_mb"]) << 20, what=what,
-            )  # fmt: skip
+            request = kind.request(probe, folder)
+            answer = scoring.score_probe(self.cloud, self.endpoint, slot, request, probe, what)
         except CloudError as error:
             self.last_error = str(error)
             return Asked(failed=True)

@@ -110,6 +110,14 @@ def score(
     )
 
 
+def score_probe(
+    cloud: Cloud, endpoint: Json, deployment: str, body: bytes, probe: Mapping[str, Json], what: str
+) -> Answer:
+    """`score` with the limits of a probe: its `timeout` and its `max_answer_mb`."""
+    limit = int(probe["max_answer_mb"]) << 20
+    return score(cloud, endpoint, deployment, body, timeout=float(probe["timeout"]), limit=limit, what=what)
+
+
 class _Exchange:
     """One POST without redirects, bounded in time and size. What arrived before an error stays in `content`.
 

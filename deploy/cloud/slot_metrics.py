@@ -51,17 +51,16 @@ class SlotMetrics:
     def read(self, now: float) -> None:
         """Read what was added since the last time: four requests. Raises CloudError."""
         start = max(self.began - BEFORE, self._until - _SETTLED)
-        end = _minute(now) + MINUTE
+        end = minute_start(now) + MINUTE
         for slot in (self.live, self.new):
-            counts, percentiles = (
-                self._ask(slot, names, start, end) for names in (("RequestsPerMinute",), _PERCENTILES)
-            )
+            counts = self._ask(slot, _REQUESTS, " and statusCodeClass eq '*'", start, end)
+            percentiles = self._ask(slot, _PERCENTILES, "", start, end)
             self._read.setdefault(slot, {}).update(_samples(counts, percentiles))
         self._until = now
 
     def minutes(self, now: float, own: Mapping[int, Minute]) -> list[Minute]:
         """The complete minutes of the rollout. Those in which Azure knows less than our own requests are theirs."""
-        first, end = -(-int(self.began) // MINUTE) * MINUTE, _minute(now - IGNORED)
+        first, end = -(-int(self.began) // MINUTE) * MINUTE, minute_start(now - IGNORED)
         return [self._minute_of(start, own.get(start)) for start in range(first, end, MINUTE)]
 
     def before(self) -> list[Sample]:
@@ -77,9 +76,8 @@ class SlotMetrics:
             return own
         return Minute(start, live, new, own.cases_live, own.cases_new)
 
-    def _ask(self, slot: str, names: Sequence[str], start: float, end: float) -> Sequence[Json]:
+    def _ask(self, slot: str, names: Sequence[str], split: str, start: float, end: float) -> Sequence[Json]:
         path = f"{endpoint_path(self.cloud, self.endpoint)}/providers/Microsoft.Insights/metrics"
-        split = " and statusCodeClass eq '*'" if names is _REQUESTS else ""
         query = {
             "timespan": f"{_iso(start)}/{_iso(end)}",
             "interval": "PT1M",
@@ -118,7 +116,7 @@ def _points(metrics: Sequence[Json]) -> Iterator[tuple[Json, int, float]]:
             for point in series.get("data") or ():
                 at = leases.parse_time(point["timeStamp"])
                 if at is not None and point.get("average") is not None:
-                    yield series, _minute(at.timestamp()), float(point["average"])
+                    yield series, minute_start(at.timestamp()), float(point["average"])
 
 
 def _class_of(series: Json) -> str:
@@ -127,9 +125,10 @@ def _class_of(series: Json) -> str:
     return pairs.get("statuscodeclass", "")
 
 
-def _minute(at: float) -> int:
+def minute_start(at: float) -> int:
+    """The start of the minute of a time, both in seconds since 1970."""
     return int(at // MINUTE) * MINUTE
 
 
 def _iso(at: float) -> str:
-    return f"{datetime.fromtimestamp(_minute(at), UTC):%Y-%m-%dT%H:%M:%SZ}"
+    return f"{datetime.fromtimestamp(minute_start(at), UTC):%Y-%m-%dT%H:%M:%SZ}"

@@ -14,9 +14,9 @@ from deploy.domain.plan import Verb
 from deploy.domain.report import Report, State
 from deploy.domain.spec import EndpointSpec
 from deploy.errors import CloudError
-from deploy.gate import Answer, decide
+from deploy.gate import Answer
 from deploy.leasing.notices import Message
-from deploy.steps.gate import rules_of
+from deploy.steps.gate import answer_of
 
 
 def judged(cloud: Cloud, spec: EndpointSpec, row: reporter.EndpointRow) -> reporter.EndpointRow:
@@ -35,13 +35,8 @@ def judged(cloud: Cloud, spec: EndpointSpec, row: reporter.EndpointRow) -> repor
     with suppress(CloudError):
         metrics.read(now)
         bake = next((each.bake for each in rollout.steps if each.traffic == stage.percent), None)
-        found = decide(
-            rules_of(rollout.gate),
-            metrics.minutes(now, {}),
-            stage_began=since.timestamp(),
-            bake_over=now >= since.timestamp() + (rollout.bake if bake is None else bake),
-            before=metrics.before(),
-        )
+        is_over = now >= since.timestamp() + (rollout.bake if bake is None else bake)
+        found = answer_of(rollout.gate, metrics, metrics.minutes(now, {}), since.timestamp(), is_over=is_over)
         worse = found.answer is Answer.GO_BACK
         stage = replace(stage, answer=found.sentence, figures=dict(found.figures), is_worse=worse)
     return replace(row, stage=stage)

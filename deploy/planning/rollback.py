@@ -61,8 +61,8 @@ def find(spec: EndpointSpec, facts: Facts, to: str = "", stopped: datetime | Non
     now = (whole, release_of(there.get(whole) or {})) if whole else None
     if to:
         return _named(spec, there, lived, share, to)
-    if (stage := history.stage(body)) and whole and not stage.percent:  # a rollout that mirrors requests, and no more
-        return Target(whole, release_of(there.get(whole) or {}), stage.release)
+    if (stage := history.stage(body)) and now and not stage.percent:  # a rollout that mirrors requests, and no more
+        return Target(*now, stage.release)
     if lived and (lived[0].slot, lived[0].release) == now and (why := _why_back_already(body, lived[0])):
         return NothingToDo(why)
     if stopped and lived and (lived[0].slot, lived[0].release) == now and lived[0].at <= stopped:

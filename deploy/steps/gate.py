@@ -137,10 +137,7 @@ class _Watch:
         except (CloudError, NotAuthenticated) as error:
             self.unread = error.message
         self.minutes = self.metrics.minutes(self.now, self.own.minutes())
-        self.decision = decide(
-            rules_of(self.gate), self.minutes, stage_began=self.stage.since.timestamp(), bake_over=is_over,
-            before=self.metrics.before(),
-        )  # fmt: skip
+        self.decision = answer_of(self.gate, self.metrics, self.minutes, self.stage.since.timestamp(), is_over=is_over)
 
     def _until_next_look(self) -> Task[None]:
         """About a minute, with our own requests at their rate."""
@@ -188,10 +185,11 @@ class _Watch:
         }
 
 
-def rules_of(gate: Gate) -> Rules:
-    """The rules of the statistics from pipeline.yml."""
+def answer_of(gate: Gate, metrics: SlotMetrics, minutes: Sequence[Minute], since: float, *, is_over: bool) -> Decision:
+    """What a gate answers after these minutes. `since`: when the stage began, in seconds since 1970; `is_over`: its bake."""
     errors = gate.error_rate
-    return Rules(errors.max_ratio, errors.min_increase, gate.latency_p95.max_ratio, gate.min_requests)
+    rules = Rules(errors.max_ratio, errors.min_increase, gate.latency_p95.max_ratio, gate.min_requests)
+    return decide(rules, minutes, stage_began=since, bake_over=is_over, before=metrics.before())
 
 
 def _rows(minutes: Sequence[Minute]) -> Iterator[dict[str, Json]]:

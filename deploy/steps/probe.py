@@ -104,15 +104,8 @@ def send(cloud: Cloud, body: Mapping[str, Json], what: str, saved: str) -> tuple
     if endpoint is None:
         raise CloudError(what, f"there is no endpoint {body['endpoint']}", "Apply first", code="AML375", status=404)
     preconditions.check(cloud, str(body["endpoint"]), body.get("expects"), what)
-    answer = scoring.score(
-        cloud,
-        endpoint,
-        str(body["deployment"]),
-        kind.request(body["probe"], folder),
-        timeout=float(body["probe"]["timeout"]),
-        limit=int(body["probe"]["max_answer_mb"]) << 20,
-        what=what,
-    )
+    request = kind.request(body["probe"], folder)
+    answer = scoring.score_probe(cloud, endpoint, str(body["deployment"]), request, body["probe"], what)
     seen = _checked(body["probe"], folder, answer, what, saved)
     preconditions.check(cloud, str(body["endpoint"]), body.get("expects"), what)
     data = {**seen.data, "milliseconds": round(answer.seconds * 1000), "request_id": answer.request_id}
