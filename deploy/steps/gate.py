@@ -186,7 +186,7 @@ class _Watch:
 
 
 def answer_of(gate: Gate, metrics: SlotMetrics, minutes: Sequence[Minute], since: float, *, is_over: bool) -> Decision:
-    """What a gate answers after these minutes. `since`: when the stage began, in seconds since 1970; `is_over`: its bake."""
+    """What a gate answers after these minutes. `since`: seconds since 1970, the stage began; `is_over`: its bake is."""
     errors = gate.error_rate
     rules = Rules(errors.max_ratio, errors.min_increase, gate.latency_p95.max_ratio, gate.min_requests)
     return decide(rules, minutes, stage_began=since, bake_over=is_over, before=metrics.before())
